@@ -1,0 +1,96 @@
+//! Events: published payloads, and what was decided for every endpoint considered.
+
+use bytes::Bytes;
+
+use crate::endpoint::TypeName;
+use crate::id::{DeliveryId, EndpointId, EventId};
+use crate::location::{AppId, CompanyId, LocationId};
+use crate::time::Timestamp;
+
+/// Which id of a payload decides where an event of a type goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventScope {
+    Location,
+    Company,
+    App,
+}
+
+impl EventScope {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Location => "location",
+            Self::Company => "company",
+            Self::App => "app",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Location, Self::Company, Self::App].into_iter().find(|scope| scope.as_str() == text)
+    }
+}
+
+/// An event: validated and, once a store returns it, stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub id: EventId,
+    /// Canonical, also where the payload names an alias.
+    pub type_name: TypeName,
+    pub location_id: Option<LocationId>,
+    pub company_id: Option<CompanyId>,
+    pub app_id: Option<AppId>,
+    /// The published bytes, untouched.
+    pub payload: Bytes,
+    pub visibility: Visibility,
+    /// Every endpoint considered, in the order of decision. Decided once, at publish.
+    pub considered: Vec<Considered>,
+}
+
+/// Test sends have an event too, which listings of events leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    Listed,
+    TestOnly,
+}
+
+impl Event {
+    pub fn created_at(&self) -> Timestamp {
+        self.id.created_at()
+    }
+}
+
+/// What became of an event at one endpoint, as decided when it was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Considered {
+    pub endpoint_id: EndpointId,
+    pub fate: Fate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Delivery(DeliveryId),
+    Skipped(SkipReason),
+}
+
+/// Why a considered endpoint got no delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SkipReason {
+    Disabled,
+    Filtered,
+    MissingScope,
+    OwnEvent,
+}
+
+impl SkipReason {
+    pub const ALL: [Self; 4] = [Self::Disabled, Self::Filtered, Self::MissingScope, Self::OwnEvent];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Filtered => "filtered",
+            Self::MissingScope => "missing-scope",
+            Self::OwnEvent => "own-event",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+    }
+}

@@ -1,0 +1,76 @@
+//! Every bound, in one place. A limit that is met is told to the caller; nothing grows silently.
+
+/// Location, company and app ids: 1 to 64 characters.
+pub const TENANT_ID_LENGTH_MAX: usize = 64;
+
+// What comes in
+/// One event's payload, bytes.
+pub const EVENT_BYTES_MAX: usize = 256 * 1024;
+/// One batch's body, bytes.
+pub const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Events in one batch.
+pub const BATCH_EVENTS_MAX: usize = 1_000;
+/// Body of every other route, bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Faults named in one answer.
+pub const FAULTS_MAX: usize = 100;
+pub const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
+/// How long the first answer to an `Idempotency-Key` is kept.
+pub const IDEMPOTENCY_HOURS: i64 = 24;
+pub const PAGE_ROWS_DEFAULT: usize = 50;
+pub const PAGE_ROWS_MAX: usize = 200;
+/// Rows that one listing looks at before it answers with what it has and a cursor to go on.
+pub const PAGE_ROWS_EXAMINED_MAX: usize = 20_000;
+
+// Endpoints
+pub const ENDPOINTS_PER_OWNER_DEFAULT: usize = 50;
+pub const DESCRIPTION_LENGTH_MAX: usize = 1_024;
+pub const NAME_LENGTH_MAX: usize = 256;
+pub const APP_SCOPES_MAX: usize = 200;
+pub const RETRY_SCHEDULE_ENTRIES_MAX: usize = 30;
+pub const RETRY_WAIT_SECONDS_MAX: u32 = 604_800;
+/// Random bytes in a generated secret.
+pub const SECRET_BYTES: usize = 32;
+pub const GRACE_SECONDS_DEFAULT: u32 = 86_400;
+pub const GRACE_SECONDS_MAX: u32 = 604_800;
+
+// An attempt
+/// Resolve, connect, TLS, send and wait together, milliseconds.
+pub const ATTEMPT_TIMEOUT_MS: i64 = 10_000;
+/// Of an answer's body this much is kept, bytes.
+pub const RESPONSE_BYTES_MAX: usize = 64 * 1024;
+/// Of an answer's headers this much is kept, bytes of names and values.
+pub const RESPONSE_HEADER_BYTES_MAX: usize = 16 * 1024;
+pub const RETRY_AFTER_SECONDS_MAX: i64 = 86_400;
+
+// The engine
+/// Attempts at once to one endpoint.
+pub const IN_FLIGHT_PER_ENDPOINT: usize = 32;
+/// Attempts at once in all; also the bound of sockets to receivers.
+pub const IN_FLIGHT_MAX: usize = 1_024;
+/// Claimed deliveries that one lane keeps in memory beside those in flight.
+pub const LANE_DELIVERIES_MAX: usize = 128;
+/// Claimed deliveries in memory in all.
+pub const CLAIMED_MAX: usize = 16_384;
+/// Payload bytes of claimed deliveries in memory in all.
+pub const CLAIMED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Outcomes may wait this long for company before they are recorded, milliseconds.
+pub const RECORD_WAIT_MS: i64 = 50;
+/// Outcomes recorded in one transaction.
+pub const RECORD_BATCH_MAX: usize = 500;
+
+// The store
+/// How long a group commit gathers, milliseconds.
+pub const COMMIT_GATHER_MS_MAX: u64 = 10;
+pub const RETENTION_DAYS_DEFAULT: u32 = 30;
+/// A claim outlives the attempt that it is for by this much, milliseconds.
+pub const LEASE_MARGIN_MS: i64 = 20_000;
+/// How long a claim holds without a word from its holder, milliseconds.
+pub const LEASE_MS: i64 = ATTEMPT_TIMEOUT_MS + LEASE_MARGIN_MS;
+
+const _: () = assert!(EVENT_BYTES_MAX <= BATCH_BYTES_MAX);
+const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX <= PAGE_ROWS_EXAMINED_MAX);
+const _: () = assert!(IN_FLIGHT_PER_ENDPOINT <= IN_FLIGHT_MAX && IN_FLIGHT_MAX <= CLAIMED_MAX);
+const _: () = assert!(EVENT_BYTES_MAX * LANE_DELIVERIES_MAX <= CLAIMED_BYTES_MAX);
+const _: () = assert!(GRACE_SECONDS_DEFAULT <= GRACE_SECONDS_MAX);
+const _: () = assert!(LEASE_MS > ATTEMPT_TIMEOUT_MS + RECORD_WAIT_MS);

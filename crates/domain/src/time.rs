@@ -1,0 +1,94 @@
+//! Points in time, and the clock as a parameter.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+
+/// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+/// Years 0001 to 9999, the span that RFC 3339 can write.
+const WRITABLE_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+/// The text is not an RFC 3339 time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an RFC 3339 time such as 2026-01-31T09:30:00.000Z")]
+pub struct TimestampFault;
+
+impl Timestamp {
+    pub const fn from_millis(ms: i64) -> Self {
+        Self(ms)
+    }
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+    /// Whole seconds, rounded down.
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+    #[must_use]
+    pub const fn plus_millis(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+    #[must_use]
+    pub const fn plus_seconds(self, seconds: i64) -> Self {
+        self.plus_millis(seconds.saturating_mul(1000))
+    }
+    /// Milliseconds from `earlier` to here; negative when `earlier` is later.
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// RFC 3339, UTC, with milliseconds.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0.clamp(*WRITABLE_MS.start(), *WRITABLE_MS.end());
+        let time = jiff::Timestamp::from_millisecond(ms).expect("clamped to years that can be written");
+        write!(f, "{time:.3}")
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Any RFC 3339 offset; finer than a millisecond is cut off.
+impl FromStr for Timestamp {
+    type Err = TimestampFault;
+    fn from_str(text: &str) -> Result<Self, TimestampFault> {
+        text.parse::<jiff::Timestamp>().map(|time| Self(time.as_millisecond())).map_err(|_| TimestampFault)
+    }
+}
+
+/// Where "now" comes from. The system's clock in service, one that is moved by hand in tests.
+pub trait Clock: Send + Sync + 'static {
+    fn now(&self) -> Timestamp;
+    /// Resolves when this clock has reached `at`; at once when it has already.
+    fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_in_utc_with_milliseconds_and_reads_back() {
+        let time: Timestamp = "2024-06-01T11:30:00.0509+02:00".parse().unwrap();
+        assert_eq!(time.to_string(), "2024-06-01T09:30:00.050Z");
+        assert_eq!(time.to_string().parse(), Ok(time));
+        assert!("2024-06-01".parse::<Timestamp>().is_err());
+        assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn times_beyond_what_can_be_written_do_not_panic() {
+        for ms in [i64::MIN, i64::MAX] {
+            assert!(!Timestamp::from_millis(ms).to_string().is_empty());
+        }
+    }
+}
