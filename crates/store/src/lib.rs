@@ -1,0 +1,39 @@
+//! What Hoopoe keeps, as traits: one file per noun, the same for every backend.
+//!
+//! A store is the only source of truth and the only queue. Its methods touch a tenant's object only through a
+//! [`Scope`](domain::scope::Scope); they are told the time and never ask for it; a write that returned `Ok` is durable.
+//! No transaction is open while a receiver is called. Nothing here knows SQL, HTTP or JSON.
+
+pub mod api_keys;
+pub mod deliveries;
+pub mod endpoints;
+pub mod error;
+pub mod events;
+pub mod maintenance;
+pub mod once;
+pub mod page;
+pub mod queue;
+pub mod routes;
+pub mod tenants;
+pub mod vault;
+
+pub use error::StoreError;
+
+/// Everything that a backend does.
+pub trait Store:
+    api_keys::ApiKeys
+    + deliveries::Deliveries
+    + endpoints::Endpoints
+    + events::Events
+    + maintenance::Maintenance
+    + once::Answers
+    + queue::Queue
+    + tenants::Tenants
+    + std::fmt::Debug
+    + Send
+    + Sync
+    + 'static
+{
+    /// Who is registered where, in memory. After a write of this store returns, no later reader sees the older state.
+    fn routes(&self) -> &routes::Routes;
+}
