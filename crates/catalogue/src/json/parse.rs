@@ -6,6 +6,9 @@ use std::borrow::Cow;
 use super::{Member, Tree, repeats};
 use crate::PAYLOAD_DEPTH_MAX;
 
+/// Supplementary Private Use Area-B: lone surrogates map into it one to one, so that names stay distinct.
+const PRIVATE_PLANE: u32 = 0x10_0000;
+
 /// Where the bytes stop being JSON, and what is wrong there.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SyntaxFault {
@@ -248,22 +251,22 @@ impl<'a> Parser<'a> {
         Ok(escaped)
     }
 
+    /// Halves of surrogate pairs that stand alone are JSON by its grammar (RFC 8259 §8.2), and what JavaScript
+    /// writes for text that was cut inside a character. They name no character: private ones stand for them.
     fn unicode_escape(&mut self) -> Result<char, SyntaxFault> {
-        let start = self.at - 1;
-        let lone = SyntaxFault { offset: start, detail: "this escape is half of a surrogate pair" };
         let first = self.code_unit()?;
-        if !(0xD800..=0xDBFF).contains(&first) {
-            return char::from_u32(first).ok_or(lone);
+        let after_first = self.at;
+        if (0xD800..=0xDBFF).contains(&first) && self.bytes[self.at..].starts_with(b"\\u") {
+            self.at += 1;
+            let second = self.code_unit()?;
+            if (0xDC00..=0xDFFF).contains(&second) {
+                let scalar = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+                return Ok(char::from_u32(scalar).unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+            self.at = after_first;
         }
-        if !self.bytes[self.at..].starts_with(b"\\u") {
-            return Err(lone);
-        }
-        self.at += 1;
-        let second = self.code_unit()?;
-        if !(0xDC00..=0xDFFF).contains(&second) {
-            return Err(lone);
-        }
-        char::from_u32(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)).ok_or(lone)
+        let stand_in = || char::from_u32(PRIVATE_PLANE + first).unwrap_or(char::REPLACEMENT_CHARACTER);
+        Ok(char::from_u32(first).unwrap_or_else(stand_in))
     }
 
     /// The four hexadecimal digits after the `u` that comes next.
