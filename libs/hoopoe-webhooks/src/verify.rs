@@ -31,7 +31,7 @@ impl Window {
     }
 
     /// Judges a time; both edges are inside.
-    fn check(self, timestamp_seconds: i64) -> Result<(), VerifyError> {
+    pub(crate) fn check(self, timestamp_seconds: i64) -> Result<(), VerifyError> {
         let age_seconds = self.now_seconds.saturating_sub(timestamp_seconds);
         if age_seconds.unsigned_abs() <= u64::from(self.tolerance_seconds) {
             return Ok(());
@@ -95,6 +95,7 @@ pub fn verify<'a>(
     let headers = Headers::from_lookup(lookup);
     match (headers.webhook_signature, headers.x_wl_signature) {
         (None, Some(signature)) => verify_x_wl(secrets, Some(signature), body),
+        (None, None) => Err(VerifyError::MissingHeader { name: WEBHOOK_SIGNATURE }),
         _ => verify_standard(secrets, &headers, body, window),
     }
 }
