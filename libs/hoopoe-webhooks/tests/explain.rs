@@ -1,5 +1,7 @@
 //! Every usual mistake is named: the table makes the mistake, the explanation has to find it.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use hmac::{Hmac, KeyInit, Mac};
@@ -72,10 +74,9 @@ fn check(explanation: &Explanation, expected: &[FindingCode]) {
     assert_eq!(explanation.valid, expected == [Valid], "{explanation:#?}");
     for finding in &explanation.findings {
         let sentence = &finding.sentence;
-        assert!(
-            !sentence.contains('{') || sentence.contains("`{'a': 1}`") || sentence.contains("({"),
-            "{sentence}"
-        );
+        for hole in ["{header}", "{other}", "{detail}"] {
+            assert!(!sentence.contains(hole), "{sentence}");
+        }
         assert!(sentence.ends_with(['.', ')']) && !sentence.contains('\n'), "{sentence}");
         for secret in [SECRET, ENCODED, DECODED, OTHER, RAW] {
             assert!(!sentence.contains(secret), "{sentence}");

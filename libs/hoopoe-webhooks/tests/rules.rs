@@ -1,5 +1,7 @@
 //! What the library promises beside the shared vectors: nothing shown, nothing panics, no falling back.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use hoopoe_webhooks::{
     Headers, Secret, Signer, VerifyError, Window, explain, verify, verify_standard, verify_x_wl,
 };
