@@ -111,3 +111,37 @@ fn list(options: &Value) -> String {
     let options: Vec<String> = options.as_array().into_iter().flatten().map(Value::to_string).collect();
     options.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Schema, Value};
+    use crate::json::parse;
+
+    fn accepts(schema: &Value, text: &str) -> bool {
+        Schema::compile(schema).unwrap().accepts(&parse(text.as_bytes()).unwrap().root)
+    }
+
+    #[test]
+    fn numbers_are_judged_by_their_value_whatever_their_size() {
+        for whole in ["0", "-0", "1.0", "10e-1", "1e999", "-1e999", "12345678901234567890123"] {
+            assert!(accepts(&json!({"type": "integer"}), whole), "{whole}");
+        }
+        for broken in ["0.5", "1e-1", "15e-1"] {
+            assert!(!accepts(&json!({"type": "integer"}), broken), "{broken}");
+        }
+        assert!(accepts(&json!({"const": 1}), "1.0"));
+        assert!(!accepts(&json!({"const": 1}), "\"1\""));
+        assert!(accepts(&json!({"maximum": 9}), "-1e999"));
+        assert!(!accepts(&json!({"maximum": 9}), "1e999"));
+    }
+
+    #[test]
+    fn containers_are_compared_by_value_and_names_are_judged_like_strings() {
+        assert!(accepts(&json!({"enum": [{"a": [1, null]}]}), r#"{"a":[1.0,null]}"#));
+        assert!(!accepts(&json!({"uniqueItems": true}), r#"[{"a":1},{"a":1.0}]"#));
+        assert!(accepts(&json!({"propertyNames": {"maxLength": 1}}), r#"{"é":1}"#));
+        assert!(!accepts(&json!({"propertyNames": {"maxLength": 1}}), r#"{"éé":1}"#));
+    }
+}

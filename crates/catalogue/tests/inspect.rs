@@ -126,6 +126,7 @@ fn half_a_surrogate_pair_is_read_and_kept_apart_from_others() {
         r#"{"\ud83d":1,"\ud83e":1,"\ud83d\ude00":1,"\ud83d\ude01":1}"#,
         expect!["the payload has no `type`"],
     );
+    check(r#"{"\ud83d\ud83e":1,"\ud83d\ud83f":1}"#, expect!["the payload has no `type`"]);
     check(r#"{"\ud83d":1,"\uD83D":1,"\ud83d\ude00":1,"😀":1}"#, expect!["duplicate /􍠽 /😀"]);
 }
 
@@ -300,6 +301,8 @@ fn nesting_ends_at_64_levels_and_never_in_an_overflow() {
     check(&deepest, expect!["ok location Some(loc1) None None"]);
     let too_deep = nested(PAYLOAD_DEPTH_MAX);
     check(&too_deep, expect!["line 1, column 122: arrays and objects nest deeper than 64 levels"]);
+    let siblings = with_member(&format!(r#""x":[{}]"#, vec!["[{}]"; 100].join(",")));
+    check(&siblings, expect!["ok location Some(loc1) None None"]);
     for bomb in ["[", r#"{"a":"#, r#"[{"a":"#] {
         assert!(matches!(
             inspect(bomb.repeat(200_000).as_bytes(), Validate::Reject),
