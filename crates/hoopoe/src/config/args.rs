@@ -1,0 +1,64 @@
+//! The flags of `hoopoe serve`, each with its variable in the environment. Defaults are not here but in `config`, since
+//! the config file comes between.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+use super::values::{LogFormat, ValidateMode, Waits};
+
+/// Shown below the flags: what can be set, but not by a flag.
+const ENVIRONMENT_ONLY: &str = "\
+Environment only (a flag would show them to every user of the machine):
+  HOOPOE_PLATFORM_KEY  An API key of the platform that is valid while it is set: hpk_ and at
+                       least 32 characters. Without it the first start makes one and prints it.
+  HOOPOE_MASTER_KEY    The key that encrypts secrets at rest: 64 hex characters. Without it,
+                       the file `master.key` in the data directory, made at the first start.
+
+Flags win over the environment, the environment over the config file. The file's keys are the
+flags' names with underscores: listen = \"0.0.0.0:8080\", retention_days = 14.";
+
+#[derive(Debug, Clone, Default, Args)]
+#[command(after_help = ENVIRONMENT_ONLY)]
+pub struct ServeArgs {
+    /// TOML file with settings [default: ./hoopoe.toml, then hoopoe.toml in the data directory, if there]
+    #[arg(long, env = "HOOPOE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Address and port of the API; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "HOOPOE_LISTEN", value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Where events, the log and the master key live; created when missing [default: ./hoopoe-data]
+    #[arg(long, env = "HOOPOE_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// For local work: allows http and receivers on loopback and private addresses, and nothing else
+    #[arg(long, env = "HOOPOE_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new(), value_name = "BOOL")]
+    pub dev: Option<bool>,
+    /// Serves /metrics on this address instead of the main one
+    #[arg(long, env = "HOOPOE_METRICS_LISTEN", value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// What a payload's schema faults do when the request does not say [default: reject]
+    #[arg(long, env = "HOOPOE_VALIDATE", value_name = "MODE")]
+    pub validate: Option<ValidateMode>,
+    /// Endpoints that one location, company or app may have [default: 50]
+    #[arg(long, env = "HOOPOE_ENDPOINTS_PER_OWNER", value_name = "N")]
+    pub endpoints_per_owner: Option<usize>,
+    /// Seconds before attempts 2, 3, …, separated by commas: 0 to 30 waits of 1 to 604800, each ± 20 %
+    /// [default: 5 s × 4ⁿ up to 12 h, 14 attempts]
+    #[arg(long, env = "HOOPOE_RETRY_SCHEDULE", value_name = "SECONDS,…")]
+    pub retry_schedule: Option<Waits>,
+    /// Days that events and deliveries stay in the log [default: 30]
+    #[arg(long, env = "HOOPOE_RETENTION_DAYS", value_name = "DAYS")]
+    pub retention_days: Option<u32>,
+    /// How log lines are written (to stderr) [default: text]
+    #[arg(long, env = "HOOPOE_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// error, warn, info, debug or trace, also per module: info,hoopoe_delivery=debug [default: info]
+    #[arg(long, env = "HOOPOE_LOG_LEVEL", value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// PEM file of certificate authorities that receivers may use beside the system's
+    #[arg(long, env = "HOOPOE_CA_CERTIFICATES", value_name = "FILE")]
+    pub ca_certificates: Option<PathBuf>,
+}

@@ -1,0 +1,179 @@
+//! What an operator may set, and from where: flags, then `HOOPOE_*` in the environment, then `hoopoe.toml`, then the
+//! defaults. Reads settings and judges them; opens nothing and starts nothing.
+
+mod args;
+mod file;
+mod key_settings;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use domain::limits::{ENDPOINTS_PER_OWNER_DEFAULT, RETENTION_DAYS_DEFAULT};
+use domain::retry::DEFAULT_WAITS_S;
+
+pub use args::ServeArgs;
+pub use key_settings::{MASTER_KEY_VARIABLE, PLATFORM_KEY_VARIABLE, PlatformKey, parse_master_key};
+pub use values::{LogFormat, Mode, ValidateMode, Waits};
+
+const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+const DATA_DIR_DEFAULT: &str = "hoopoe-data";
+const LOG_LEVEL_DEFAULT: &str = "info";
+
+/// Every setting of `hoopoe serve`, settled.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub mode: Mode,
+    /// Where `/metrics` listens; `None`: on the main address.
+    pub metrics_listen: Option<SocketAddr>,
+    pub validate: ValidateMode,
+    pub endpoints_per_owner: usize,
+    pub retry_waits_s: Vec<u32>,
+    pub retention_days: u32,
+    pub log: LogSettings,
+    /// PEM file with certificate authorities that receivers' certificates may also come from.
+    pub ca_certificates: Option<PathBuf>,
+    /// A platform key that is valid while it is set.
+    pub platform_key: Option<PlatformKey>,
+    /// `None`: the file beside the data.
+    pub master_key: Option<[u8; 32]>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    /// A level, or a filter such as `info,hoopoe_delivery=debug`.
+    pub level: String,
+}
+
+impl Config {
+    /// Settles the settings. `variable` reads the environment, for the two keys that have no flag.
+    ///
+    /// # Errors
+    /// One sentence that names the setting and says what to do.
+    pub fn load(args: ServeArgs, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+        let file = file::read(args.config.as_deref(), args.data_dir.as_deref())?;
+        let ca_certificates = args.ca_certificates.or(file.ca_certificates);
+        Ok(Self {
+            listen: args.listen.or(file.listen).unwrap_or(default_listen()),
+            data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
+            mode: Mode::from_setting(args.dev.or(file.dev)),
+            metrics_listen: args.metrics_listen.or(file.metrics_listen),
+            validate: args.validate.or(file.validate).unwrap_or_default(),
+            endpoints_per_owner: endpoints_per_owner(args.endpoints_per_owner.or(file.endpoints_per_owner))?,
+            retry_waits_s: retry_waits(args.retry_schedule, file.retry_schedule)?,
+            retention_days: retention_days(args.retention_days.or(file.retention_days))?,
+            log: LogSettings {
+                format: args.log_format.or(file.log_format).unwrap_or_default(),
+                level: args.log_level.or(file.log_level).unwrap_or_else(|| LOG_LEVEL_DEFAULT.to_owned()),
+            },
+            ca_certificates,
+            platform_key: variable(PLATFORM_KEY_VARIABLE).map(PlatformKey::parse).transpose()?,
+            master_key: variable(MASTER_KEY_VARIABLE)
+                .map(|text| {
+                    parse_master_key(&text).with_context(|| format!("{MASTER_KEY_VARIABLE} is not usable"))
+                })
+                .transpose()?,
+        })
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    LISTEN_DEFAULT.parse().expect("the default is an address")
+}
+
+fn retry_waits(flag: Option<Waits>, file: Option<Vec<u32>>) -> anyhow::Result<Vec<u32>> {
+    match (flag, file) {
+        (Some(Waits(waits)), _) => Ok(waits),
+        (None, Some(waits)) => Ok(Waits::checked(waits).context("retry_schedule in the config file")?.0),
+        (None, None) => Ok(DEFAULT_WAITS_S.to_vec()),
+    }
+}
+
+fn endpoints_per_owner(wish: Option<usize>) -> anyhow::Result<usize> {
+    match wish.unwrap_or(ENDPOINTS_PER_OWNER_DEFAULT) {
+        0 => anyhow::bail!("endpoints_per_owner must be at least 1"),
+        count => Ok(count),
+    }
+}
+
+fn retention_days(wish: Option<u32>) -> anyhow::Result<u32> {
+    match wish.unwrap_or(RETENTION_DAYS_DEFAULT) {
+        0 => anyhow::bail!("retention_days must be at least 1"),
+        days => Ok(days),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "hpk_0123456789abcdef0123456789abcdef";
+
+    fn with_file(text: &str, change: impl FnOnce(&mut ServeArgs)) -> anyhow::Result<Config> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hoopoe.toml");
+        std::fs::write(&path, text).unwrap();
+        let mut args = ServeArgs { config: Some(path), ..ServeArgs::default() };
+        change(&mut args);
+        Config::load(args, |_| None)
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let config = with_file("listen = \"127.0.0.1:1\"\nretention_days = 7\n", |args| {
+            args.listen = Some("127.0.0.1:2".parse().unwrap());
+        })
+        .unwrap();
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.retention_days, 7);
+        assert_eq!(config.endpoints_per_owner, 50);
+        assert_eq!(config.retry_waits_s, DEFAULT_WAITS_S);
+        assert_eq!(config.mode, Mode::Production);
+    }
+
+    #[test]
+    fn what_the_file_may_not_hold_is_named() {
+        for (text, named) in [
+            ("lisen = \"127.0.0.1:1\"", "lisen"),
+            ("retry_schedule = [5, 0]", "retry_schedule"),
+            ("retention_days = 0", "retention_days"),
+            ("endpoints_per_owner = 0", "endpoints_per_owner"),
+            ("validate = \"maybe\"", "validate"),
+            ("platform_key = \"x\"", "platform_key"),
+        ] {
+            let error = format!("{:#}", with_file(text, |_| {}).unwrap_err());
+            assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_config_file_that_was_named_must_exist() {
+        let args = ServeArgs { config: Some("/nowhere/hoopoe.toml".into()), ..ServeArgs::default() };
+        let error = format!("{:#}", Config::load(args, |_| None).unwrap_err());
+        assert!(error.contains("/nowhere/hoopoe.toml"), "{error}");
+    }
+
+    #[test]
+    fn keys_from_the_environment_are_judged_and_never_shown() {
+        let load = |name: &'static str, value: &'static str| {
+            Config::load(ServeArgs::default(), move |asked| (asked == name).then(|| value.to_owned()))
+        };
+        let config = load(PLATFORM_KEY_VARIABLE, KEY).unwrap();
+        assert_eq!(config.platform_key.as_ref().unwrap().expose(), KEY);
+        assert!(!format!("{config:?}").contains(KEY));
+        for (name, bad) in [
+            (PLATFORM_KEY_VARIABLE, "hpk_short"),
+            (PLATFORM_KEY_VARIABLE, "0123456789abcdef0123456789abcdef0123"),
+            (PLATFORM_KEY_VARIABLE, "hpk_0123456789abcdef 0123456789abcdef"),
+            (MASTER_KEY_VARIABLE, "abc"),
+            (MASTER_KEY_VARIABLE, "zz00000000000000000000000000000000000000000000000000000000000000"),
+        ] {
+            let error = format!("{:#}", load(name, bad).unwrap_err());
+            assert!(error.contains(name) && !error.contains(bad), "{error}");
+        }
+    }
+}

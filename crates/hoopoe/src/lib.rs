@@ -1,0 +1,10 @@
+//! Hoopoe: the webhook system as one binary.
+//!
+//! The crate that knows every other: it reads the settings, builds store, engine and API, wires them to each other, and
+//! serves until it is told to stop. No rule of the domain lives here.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod master_key;
+pub mod telemetry;
