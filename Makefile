@@ -1,0 +1,24 @@
+# Every command of the project. What is longer than a line is in scripts/.
+
+.PHONY: run test check fmt gen bench soak
+
+run: ## Builds and starts a server for local work; ARGS="--listen 127.0.0.1:9999" adds flags
+	cargo run --release --locked -p hoopoe -- serve --dev $(ARGS)
+
+test: ## Every check and every test but the long ones
+	scripts/test
+
+check: ## The quick half of test: format, lints, house rules, generated files
+	scripts/check
+
+fmt: ## Formats everything
+	cargo fmt --all
+
+gen: ## Writes the generated files anew
+	scripts/gen
+
+bench: ## Durable store cycles per second
+	cargo run --release --locked -p hoopoe-store-sqlite --example cycles
+
+soak: ## The long variants: hundreds of kills
+	scripts/soak
