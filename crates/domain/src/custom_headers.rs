@@ -183,7 +183,8 @@ mod tests {
         let names = "content-type content-encoding user-agent x-wl-signature x-wl- webhook-id webhook-signature host \
             content-length transfer-encoding connection keep-alive te trailer upgrade http2-settings \
             proxy-authorization proxy-connection expect x-forwarded-for x-forwarded forwarded x-real-ip via \
-            true-client-ip accept-encoding cookie set-cookie";
+            x-client-ip x-cluster-client-ip true-client-ip cf-connecting-ip fastly-client-ip accept-encoding cookie \
+            cookie2 set-cookie set-cookie2";
         for name in names.split_whitespace() {
             for spelling in [name.to_owned(), name.to_ascii_uppercase()] {
                 assert_eq!(faults(&[(&spelling, "x")]).len(), 1, "{spelling}");

@@ -1,7 +1,7 @@
 //! The host of a receiver URL: a dotted public name, or a public address written plainly.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{UrlFault, UrlPolicy};
 use crate::address_rules::{AddressPolicy, judge_literal};
@@ -54,7 +54,7 @@ pub(super) fn judge(raw: &str, parsed: Option<url::Host<&str>>, policy: UrlPolic
     match parsed {
         Some(url::Host::Domain(name)) => judge_name(name, policy).map(|()| Host::Name(name.to_owned())),
         Some(url::Host::Ipv4(ip)) => judge_ipv4(raw, ip, policy),
-        Some(url::Host::Ipv6(ip)) => judge_ipv6(raw, ip, policy),
+        Some(url::Host::Ipv6(ip)) => judge_address(IpAddr::V6(ip), policy),
         None => Err(UrlFault::NoHost),
     }
 }
@@ -65,14 +65,6 @@ fn judge_ipv4(raw: &str, ip: Ipv4Addr, policy: UrlPolicy) -> Result<Host, UrlFau
         return Err(UrlFault::AddressMalformed);
     }
     judge_address(IpAddr::V4(ip), policy)
-}
-
-fn judge_ipv6(raw: &str, ip: Ipv6Addr, policy: UrlPolicy) -> Result<Host, UrlFault> {
-    let inside = raw.strip_prefix('[').and_then(|raw| raw.strip_suffix(']'));
-    if inside.and_then(|inside| inside.parse().ok()) != Some(ip) {
-        return Err(UrlFault::AddressMalformed);
-    }
-    judge_address(IpAddr::V6(ip), policy)
 }
 
 fn judge_address(ip: IpAddr, policy: UrlPolicy) -> Result<Host, UrlFault> {
