@@ -43,10 +43,10 @@ pub struct Choice {
 pub fn fan_out(subject: Subject<'_>, topology: &impl Topology) -> Vec<Choice> {
     let mut choices = Vec::new();
     for owner in owners(subject, topology) {
-        let scope_held = holds_scope(&owner, subject, topology);
+        let missing_scope = missing_scope(&owner, subject, topology);
         for endpoint in topology.endpoints_of(&owner) {
             if endpoint.subscription.wants(subject.type_name) {
-                let skipped = skip_reason(endpoint, subject, scope_held);
+                let skipped = disabled(endpoint).or(missing_scope).or_else(|| own_event(endpoint, subject));
                 choices.push(Choice { endpoint: Arc::clone(endpoint), skipped });
             }
         }
@@ -84,18 +84,17 @@ fn company_owners(company_id: Option<&CompanyId>, topology: &impl Topology) -> V
     std::iter::once(Owner::Company(company_id.clone())).chain(apps).collect()
 }
 
-fn holds_scope(owner: &Owner, subject: Subject<'_>, topology: &impl Topology) -> bool {
-    let (Owner::App(app_id), Some(needed)) = (owner, subject.oauth_scope) else { return true };
-    topology.scopes_of(app_id).is_none_or(|held| held.iter().any(|scope| scope == needed))
+fn missing_scope(owner: &Owner, subject: Subject<'_>, topology: &impl Topology) -> Option<SkipReason> {
+    let (Owner::App(app_id), Some(needed)) = (owner, subject.oauth_scope) else { return None };
+    let held = topology.scopes_of(app_id).is_none_or(|held| held.iter().any(|scope| scope == needed));
+    (!held).then_some(SkipReason::MissingScope)
 }
 
-fn skip_reason(endpoint: &Endpoint, subject: Subject<'_>, scope_held: bool) -> Option<SkipReason> {
-    if !endpoint.is_enabled() {
-        return Some(SkipReason::Disabled);
-    }
-    if !scope_held {
-        return Some(SkipReason::MissingScope);
-    }
+fn disabled(endpoint: &Endpoint) -> Option<SkipReason> {
+    (!endpoint.is_enabled()).then_some(SkipReason::Disabled)
+}
+
+fn own_event(endpoint: &Endpoint, subject: Subject<'_>) -> Option<SkipReason> {
     let own = matches!(&endpoint.owner, Owner::App(app_id) if Some(app_id) == subject.origin_app_id);
     (own && endpoint.skip_own_events).then_some(SkipReason::OwnEvent)
 }
