@@ -318,3 +318,15 @@ fn every_finding_has_a_name_of_its_own_in_kebab_case() {
     names.dedup();
     assert_eq!(names.len(), count);
 }
+
+#[test]
+fn the_findings_named_on_the_page_for_receivers_exist() {
+    let page = include_str!("../../../docs/receivers/authentication.md");
+    let (_, table) = page.split_once("| what the finding is called |").unwrap();
+    let cells = table.lines().filter_map(|line| line.rsplit('|').nth(1));
+    let named: Vec<_> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(FindingCode::ALL.iter().any(|code| code.as_str() == name), "{name}");
+    }
+}

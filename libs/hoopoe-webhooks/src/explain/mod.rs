@@ -70,7 +70,7 @@ impl Family {
 ///
 /// The secrets are texts as the user typed them, because a slip in the secret is one of the things looked for.
 /// `now_seconds` is Unix time; the replay window is the usual ± 5 minutes. At most 128 MiB are hashed, which a search
-/// over a long body may use up: then a finding says so. Blocking work of up to about a second: not for an async task.
+/// over a long body may use up: then a finding says so. That keeps a processor busy: not for an async task.
 pub fn explain(secrets: &[&str], headers: &Headers<'_>, body: &[u8], now_seconds: i64) -> Explanation {
     report::Report::new(secrets, headers, body, now_seconds).write()
 }

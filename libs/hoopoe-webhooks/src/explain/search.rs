@@ -15,7 +15,7 @@ use crate::Headers;
 use crate::sign::digest;
 
 /// Enough for every change of a body of 256 KiB with the right keys, and for every combination with every key over a
-/// body of about 15 KiB. Less than a second of work.
+/// body of about 15 KiB.
 const HASHED_BYTES_MAX: usize = 128 << 20;
 
 /// How a claimed digest comes about.
