@@ -1,0 +1,326 @@
+//! Compact, versioned bytes for values that are stored whole, and the numbers that stand for words in columns.
+//!
+//! A number or a layout that was written once keeps its meaning for good. Nothing here knows SQL.
+
+use bytes::Bytes;
+use domain::attempt::{Attempt, HeaderList, Response, Timings};
+use domain::delivery::{EndReason, Status, Trigger};
+use domain::event::{Considered, Fate, SkipReason};
+use domain::id::{AttemptId, DeliveryId, EndpointId};
+use domain::outcome::Outcome;
+use domain::time::Timestamp;
+
+use crate::fault::Fault;
+
+const VERSION: u8 = 1;
+
+/// Places in these tables are what is stored: append, never reorder.
+const TRIGGERS: [Trigger; 4] = [Trigger::Event, Trigger::Retry, Trigger::Replay, Trigger::Test];
+const STATUSES: [Status; 7] = [
+    Status::Pending,
+    Status::Delivering,
+    Status::Retrying,
+    Status::Waiting,
+    Status::Succeeded,
+    Status::Failed,
+    Status::Cancelled,
+];
+const END_REASONS: [EndReason; 6] = [
+    EndReason::Exhausted,
+    EndReason::Gone,
+    EndReason::EndpointFailing,
+    EndReason::AddressRefused,
+    EndReason::ByHand,
+    EndReason::EndpointDeleted,
+];
+const OUTCOMES: [Outcome; 8] = [
+    Outcome::Succeeded,
+    Outcome::HttpError,
+    Outcome::Timeout,
+    Outcome::Dns,
+    Outcome::Connect,
+    Outcome::Tls,
+    Outcome::Blocked,
+    Outcome::Protocol,
+];
+const SKIP_REASONS: [SkipReason; 4] =
+    [SkipReason::Disabled, SkipReason::Filtered, SkipReason::MissingScope, SkipReason::OwnEvent];
+
+fn place_in<T: PartialEq>(table: &[T], value: &T) -> i64 {
+    table.iter().position(|known| known == value).expect("every word is in its table") as i64
+}
+
+fn word_at<T: Copy>(table: &[T], place: i64, what: &'static str) -> Result<T, Fault> {
+    usize::try_from(place).ok().and_then(|place| table.get(place)).copied().ok_or(Fault::Damaged(what))
+}
+
+pub(crate) fn trigger_number(trigger: Trigger) -> i64 {
+    place_in(&TRIGGERS, &trigger)
+}
+pub(crate) fn trigger_of(number: i64) -> Result<Trigger, Fault> {
+    word_at(&TRIGGERS, number, "trigger")
+}
+pub(crate) fn status_number(status: Status) -> i64 {
+    place_in(&STATUSES, &status)
+}
+pub(crate) fn status_of(number: i64) -> Result<Status, Fault> {
+    word_at(&STATUSES, number, "status")
+}
+pub(crate) fn end_reason_number(reason: EndReason) -> i64 {
+    place_in(&END_REASONS, &reason)
+}
+pub(crate) fn end_reason_of(number: i64) -> Result<EndReason, Fault> {
+    word_at(&END_REASONS, number, "reason")
+}
+
+pub(crate) fn endpoint_bytes(id: EndpointId) -> [u8; 16] {
+    id.bits().to_be_bytes()
+}
+pub(crate) fn endpoint_of(bytes: [u8; 16]) -> EndpointId {
+    EndpointId::from_bits(u128::from_be_bytes(bytes))
+}
+
+/// Per considered endpoint: its id, then 0 and the delivery's id, or the reason's place plus one.
+pub(crate) fn considered_bytes(considered: &[Considered]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + considered.len() * 33);
+    out.push(VERSION);
+    for one in considered {
+        out.extend_from_slice(&endpoint_bytes(one.endpoint_id));
+        match one.fate {
+            Fate::Delivery(id) => {
+                out.push(0);
+                out.extend_from_slice(&id.bits().to_be_bytes());
+            }
+            Fate::Skipped(reason) => out.push(place_in(&SKIP_REASONS, &reason) as u8 + 1),
+        }
+    }
+    out
+}
+
+pub(crate) fn considered_of(bytes: &[u8]) -> Result<Vec<Considered>, Fault> {
+    let mut input = Input::versioned(bytes, "list of considered endpoints")?;
+    let mut considered = Vec::new();
+    while !input.is_empty() {
+        let endpoint_id = endpoint_of(input.take()?);
+        let fate = match input.u8()? {
+            0 => Fate::Delivery(DeliveryId::from_bits(u128::from_be_bytes(input.take()?))),
+            tag => Fate::Skipped(word_at(&SKIP_REASONS, i64::from(tag) - 1, "skip reason")?),
+        };
+        considered.push(Considered { endpoint_id, fate });
+    }
+    Ok(considered)
+}
+
+pub(crate) fn attempt_bytes(attempt: &Attempt) -> Vec<u8> {
+    let body = attempt.response.as_ref().map_or(0, |response| response.body.len());
+    let mut out = Output(Vec::with_capacity(512 + body));
+    out.u8(VERSION);
+    out.0.extend_from_slice(&attempt.id.bits().to_be_bytes());
+    out.u32(attempt.number);
+    out.0.extend_from_slice(&attempt.started_at.as_millis().to_be_bytes());
+    out.u32(attempt.duration_ms);
+    out.u8(place_in(&OUTCOMES, &attempt.outcome) as u8);
+    out.option(attempt.status_code, |out, status| out.0.extend_from_slice(&status.to_be_bytes()));
+    out.option(attempt.error.as_ref(), |out, error| out.bytes(error.as_bytes()));
+    out.option(attempt.remote_address.as_ref(), |out, address| out.bytes(address.as_bytes()));
+    for phase_ms in phases(attempt.timings) {
+        out.option(phase_ms, Output::u32);
+    }
+    out.headers(&attempt.request_headers);
+    out.option(attempt.response.as_ref(), |out, response| {
+        out.headers(&response.headers);
+        out.bytes(&response.body);
+        out.u8(u8::from(response.truncated));
+    });
+    out.0
+}
+
+fn phases(timings: Timings) -> [Option<u32>; 4] {
+    [timings.dns_ms, timings.connect_ms, timings.tls_ms, timings.wait_ms]
+}
+
+pub(crate) fn attempt_of(bytes: &[u8]) -> Result<Attempt, Fault> {
+    let mut input = Input::versioned(bytes, "attempt")?;
+    Ok(Attempt {
+        id: AttemptId::from_bits(u128::from_be_bytes(input.take()?)),
+        number: input.u32()?,
+        started_at: Timestamp::from_millis(i64::from_be_bytes(input.take()?)),
+        duration_ms: input.u32()?,
+        outcome: word_at(&OUTCOMES, i64::from(input.u8()?), "outcome")?,
+        status_code: input.option(|input| input.take().map(u16::from_be_bytes))?,
+        error: input.option(Input::text)?,
+        remote_address: input.option(Input::text)?,
+        timings: Timings {
+            dns_ms: input.option(Input::u32)?,
+            connect_ms: input.option(Input::u32)?,
+            tls_ms: input.option(Input::u32)?,
+            wait_ms: input.option(Input::u32)?,
+        },
+        request_headers: input.headers()?,
+        response: input.option(|input| {
+            let headers = input.headers()?;
+            let body = Bytes::copy_from_slice(input.bytes()?);
+            Ok(Response { headers, body, truncated: input.u8()? == 1 })
+        })?,
+    })
+}
+
+/// The id of a stored attempt without the rest of it.
+pub(crate) fn attempt_id_of(bytes: &[u8]) -> Result<AttemptId, Fault> {
+    let mut input = Input::versioned(bytes, "attempt")?;
+    Ok(AttemptId::from_bits(u128::from_be_bytes(input.take()?)))
+}
+
+/// Names and values of an endpoint's own headers, to be sealed as one value.
+pub(crate) fn pairs_bytes<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+    let mut out = Output(vec![VERSION]);
+    out.u32(pairs.len() as u32);
+    for (name, value) in pairs {
+        out.bytes(name.as_bytes());
+        out.bytes(value.as_bytes());
+    }
+    out.0
+}
+
+pub(crate) fn pairs_of(bytes: &[u8]) -> Result<HeaderList, Fault> {
+    Input::versioned(bytes, "headers")?.headers()
+}
+
+struct Output(Vec<u8>);
+
+impl Output {
+    fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+    fn u32(&mut self, value: u32) {
+        self.0.extend_from_slice(&value.to_be_bytes());
+    }
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.u32(bytes.len() as u32);
+        self.0.extend_from_slice(bytes);
+    }
+    fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.u8(u8::from(value.is_some()));
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+    fn headers(&mut self, headers: &HeaderList) {
+        self.u32(headers.len() as u32);
+        for (name, value) in headers {
+            self.bytes(name.as_bytes());
+            self.bytes(value.as_bytes());
+        }
+    }
+}
+
+struct Input<'a> {
+    rest: &'a [u8],
+    what: &'static str,
+}
+
+impl<'a> Input<'a> {
+    fn versioned(bytes: &'a [u8], what: &'static str) -> Result<Self, Fault> {
+        let mut input = Self { rest: bytes, what };
+        if input.u8()? == VERSION { Ok(input) } else { Err(Fault::Damaged(what)) }
+    }
+    fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Fault::Damaged(self.what))?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+    fn u8(&mut self) -> Result<u8, Fault> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+    fn u32(&mut self) -> Result<u32, Fault> {
+        self.take().map(u32::from_be_bytes)
+    }
+    fn bytes(&mut self) -> Result<&'a [u8], Fault> {
+        let length = self.u32()? as usize;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Fault::Damaged(self.what))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+    fn text(&mut self) -> Result<String, Fault> {
+        String::from_utf8(self.bytes()?.to_vec()).map_err(|_| Fault::Damaged(self.what))
+    }
+    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+        if self.u8()? == 1 { read(self).map(Some) } else { Ok(None) }
+    }
+    fn headers(&mut self) -> Result<HeaderList, Fault> {
+        let count = self.u32()? as usize;
+        // Eight bytes are the least that a header takes, so that a damaged count cannot ask for much memory.
+        let mut headers = Vec::with_capacity(count.min(self.rest.len() / 8));
+        for _ in 0..count {
+            headers.push((self.text()?, self.text()?));
+        }
+        Ok(headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::id::IdSource;
+
+    use super::*;
+
+    fn attempt() -> Attempt {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        Attempt {
+            id: IdSource::seeded(1).attempt(now),
+            number: 3,
+            started_at: now,
+            duration_ms: 83,
+            outcome: Outcome::HttpError,
+            status_code: Some(503),
+            error: Some("the receiver answered 503".into()),
+            remote_address: Some("203.0.113.7:443".into()),
+            request_headers: vec![("content-type".into(), "application/json".into())],
+            response: Some(Response {
+                headers: vec![("server".into(), "é".into())],
+                body: Bytes::from_static(&[0, 255, 7]),
+                truncated: true,
+            }),
+            timings: Timings { dns_ms: Some(1), connect_ms: None, tls_ms: Some(20), wait_ms: Some(0) },
+        }
+    }
+
+    #[test]
+    fn an_attempt_reads_back_and_no_cut_of_it_does() {
+        let bytes = attempt_bytes(&attempt());
+        assert_eq!(attempt_of(&bytes).unwrap(), attempt());
+        assert_eq!(attempt_id_of(&bytes).unwrap(), attempt().id);
+        for cut in 0..bytes.len() {
+            assert!(attempt_of(&bytes[..cut]).is_err(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_was_considered_reads_back() {
+        let ids = IdSource::seeded(1);
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let fates = [Fate::Delivery(ids.delivery(now)), Fate::Skipped(SkipReason::OwnEvent)];
+        let considered = fates.map(|fate| Considered { endpoint_id: ids.endpoint(now), fate });
+        assert_eq!(considered_of(&considered_bytes(&considered)).unwrap(), considered);
+        assert_eq!(considered_of(&considered_bytes(&[])).unwrap(), []);
+    }
+
+    #[test]
+    fn every_word_has_its_number() {
+        for trigger in Trigger::ALL {
+            assert_eq!(trigger_of(trigger_number(*trigger)).unwrap(), *trigger);
+        }
+        for status in Status::ALL {
+            assert_eq!(status_of(status_number(*status)).unwrap(), *status);
+        }
+        for reason in EndReason::ALL {
+            assert_eq!(end_reason_of(end_reason_number(*reason)).unwrap(), *reason);
+        }
+        assert!(Outcome::ALL.iter().all(|outcome| OUTCOMES.contains(outcome)));
+        assert!(SkipReason::ALL.iter().all(|reason| SKIP_REASONS.contains(reason)));
+        assert!(trigger_of(4).is_err() && status_of(-1).is_err());
+    }
+}

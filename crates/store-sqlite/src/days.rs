@@ -1,0 +1,192 @@
+//! The log's day tables: which exist, how they are made and dropped, and the SQL that names them.
+//!
+//! A row lives in the tables of the UTC day of its own id; attempts live with their delivery. A day's tables are made
+//! and dropped inside the writer's transactions only.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::id::{first_key_at, key_time};
+use domain::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::fault::Fault;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// A UTC day, counted from 1970-01-01.
+pub(crate) type Day = i64;
+
+pub(crate) fn day_of(key: i64) -> Day {
+    day_at(key_time(key))
+}
+
+pub(crate) fn day_at(at: Timestamp) -> Day {
+    at.as_millis().div_euclid(DAY_MS)
+}
+
+/// The smallest key that an id made on `day` can have.
+pub(crate) fn first_key_of(day: Day) -> i64 {
+    first_key_at(Timestamp::from_millis(day.saturating_mul(DAY_MS)))
+}
+
+/// `YYYYMMDD`, as the names of the day's tables end.
+pub(crate) fn suffix(day: Day) -> String {
+    let text = Timestamp::from_millis(day.saturating_mul(DAY_MS)).to_string();
+    text.chars().take(10).filter(char::is_ascii_digit).collect()
+}
+
+/// Newest first.
+pub(crate) fn all(conn: &Connection) -> Result<Vec<Day>, Fault> {
+    let mut select = conn.prepare_cached(DAYS)?;
+    let days = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(days)
+}
+
+pub(crate) const DAYS: &str = "SELECT day FROM days ORDER BY day DESC";
+pub(crate) const DAY_EXISTS: &str = "SELECT 1 FROM days WHERE day = ?1";
+
+pub(crate) fn exists(conn: &Connection, day: Day) -> Result<bool, Fault> {
+    let found = conn.prepare_cached(DAY_EXISTS)?.query_row([day], |_| Ok(())).optional()?;
+    Ok(found.is_some())
+}
+
+/// The statements that the writer runs on one day's tables, written once per day.
+#[derive(Debug)]
+pub(crate) struct DaySql {
+    pub insert_event: String,
+    pub insert_delivery: String,
+    pub insert_attempt: String,
+    pub insert_undelivered: String,
+    pub delete_undelivered: String,
+    pub payload: String,
+}
+
+impl DaySql {
+    pub(crate) fn new(day: Day) -> Self {
+        let d = suffix(day);
+        Self {
+            insert_event: format!(
+                "INSERT INTO events_{d} (key, salt, type, location_id, company_id, app_id, hidden, considered, payload) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            ),
+            insert_delivery: format!(
+                "INSERT INTO deliveries_{d} (key, salt, event_key, event_salt, endpoint_id, type, location_id, \
+                 trigger, retry_key, retry_salt, status, reason, attempt_count, completed_at, attempt) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+            ),
+            insert_attempt: format!(
+                "INSERT OR IGNORE INTO attempts_{d} (delivery_key, key, attempt) VALUES (?1, ?2, ?3)"
+            ),
+            insert_undelivered: format!(
+                "INSERT OR IGNORE INTO undelivered_{d} (event_key, endpoint_id, location_id) VALUES (?1, ?2, ?3)"
+            ),
+            delete_undelivered: format!(
+                "DELETE FROM undelivered_{d} WHERE event_key = ?1 AND endpoint_id = ?2"
+            ),
+            payload: format!("SELECT payload FROM events_{d} WHERE key = ?1"),
+        }
+    }
+}
+
+/// Big columns come last, so that a listing does not walk the pages that they overflow to.
+fn tables(day: Day) -> String {
+    let d = suffix(day);
+    format!(
+        "CREATE TABLE events_{d} (
+            key INTEGER PRIMARY KEY, salt INTEGER NOT NULL, type TEXT NOT NULL,
+            location_id TEXT, company_id TEXT, app_id TEXT, hidden INTEGER NOT NULL,
+            considered BLOB NOT NULL, payload BLOB NOT NULL) STRICT;
+        CREATE INDEX events_{d}_location ON events_{d} (location_id) WHERE location_id IS NOT NULL;
+        CREATE INDEX events_{d}_company ON events_{d} (company_id) WHERE company_id IS NOT NULL;
+        CREATE TABLE deliveries_{d} (
+            key INTEGER PRIMARY KEY, salt INTEGER NOT NULL, event_key INTEGER NOT NULL, event_salt INTEGER NOT NULL,
+            endpoint_id BLOB NOT NULL, type TEXT NOT NULL, location_id TEXT, trigger INTEGER NOT NULL,
+            retry_key INTEGER, retry_salt INTEGER, status INTEGER NOT NULL, reason INTEGER,
+            attempt_count INTEGER NOT NULL, completed_at INTEGER NOT NULL, attempt BLOB) STRICT;
+        CREATE INDEX deliveries_{d}_endpoint ON deliveries_{d} (endpoint_id);
+        CREATE INDEX deliveries_{d}_location ON deliveries_{d} (location_id) WHERE location_id IS NOT NULL;
+        CREATE INDEX deliveries_{d}_status ON deliveries_{d} (status) WHERE status <> 4;
+        CREATE INDEX deliveries_{d}_endpoint_status ON deliveries_{d} (endpoint_id, status) WHERE status <> 4;
+        CREATE INDEX deliveries_{d}_event ON deliveries_{d} (event_key) WHERE trigger <> 0;
+        CREATE TABLE attempts_{d} (
+            delivery_key INTEGER NOT NULL, key INTEGER NOT NULL, attempt BLOB NOT NULL,
+            PRIMARY KEY (delivery_key, key)) STRICT, WITHOUT ROWID;
+        CREATE TABLE undelivered_{d} (
+            event_key INTEGER NOT NULL, endpoint_id BLOB NOT NULL, location_id TEXT,
+            PRIMARY KEY (event_key, endpoint_id)) STRICT, WITHOUT ROWID;
+        CREATE INDEX undelivered_{d}_location ON undelivered_{d} (location_id, event_key)
+            WHERE location_id IS NOT NULL;"
+    )
+}
+
+/// What the writer knows of the days. It follows the transaction: after a rollback it is read again.
+#[derive(Debug, Default)]
+pub(crate) struct Days {
+    known: HashMap<Day, Arc<DaySql>>,
+    changed: bool,
+}
+
+impl Days {
+    pub(crate) fn load(conn: &Connection) -> Result<Self, Fault> {
+        let known = all(conn)?.into_iter().map(|day| (day, Arc::new(DaySql::new(day)))).collect();
+        Ok(Self { known, changed: false })
+    }
+
+    pub(crate) fn get(&self, day: Day) -> Option<Arc<DaySql>> {
+        self.known.get(&day).cloned()
+    }
+
+    pub(crate) fn get_or_create(&mut self, conn: &Connection, day: Day) -> Result<Arc<DaySql>, Fault> {
+        if let Some(sql) = self.known.get(&day) {
+            return Ok(Arc::clone(sql));
+        }
+        self.changed = true;
+        conn.execute_batch(&tables(day))?;
+        conn.execute("INSERT INTO days (day) VALUES (?1)", params![day])?;
+        let sql = Arc::new(DaySql::new(day));
+        self.known.insert(day, Arc::clone(&sql));
+        Ok(sql)
+    }
+
+    /// Only of a day that is empty: dropping a large table would stand in the way of traffic.
+    pub(crate) fn drop_day(&mut self, conn: &Connection, day: Day) -> Result<(), Fault> {
+        self.changed = true;
+        self.known.remove(&day);
+        let d = suffix(day);
+        conn.execute_batch(&format!(
+            "DROP TABLE undelivered_{d}; DROP TABLE attempts_{d}; DROP TABLE deliveries_{d}; DROP TABLE events_{d};"
+        ))?;
+        conn.execute("DELETE FROM days WHERE day = ?1", params![day])?;
+        Ok(())
+    }
+
+    pub(crate) fn committed(&mut self) {
+        self.changed = false;
+    }
+
+    /// After the transaction, or a part of it, was undone.
+    pub(crate) fn rolled_back(&mut self, conn: &Connection) -> Result<(), Fault> {
+        if self.changed {
+            let changed_before = !conn.is_autocommit();
+            *self = Self::load(conn)?;
+            // A part was undone; the rest of the transaction may still be.
+            self.changed = changed_before;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_leads_to_its_day() {
+        let at: Timestamp = "2024-02-29T23:59:59.999Z".parse().unwrap();
+        let key = first_key_at(at);
+        assert_eq!(suffix(day_of(key)), "20240229");
+        assert_eq!(suffix(day_of(first_key_at(at.plus_millis(1)))), "20240301");
+        assert!(first_key_of(day_of(key)) <= key && key < first_key_of(day_of(key) + 1));
+    }
+}

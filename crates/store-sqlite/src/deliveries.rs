@@ -1,0 +1,317 @@
+//! Deliveries as the log shows them: one, a listing, those of an event; and what a person does to one.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use domain::attempt::Attempt;
+use domain::delivery::{Delivery, EndReason, Status, Trigger};
+use domain::event::Fate;
+use domain::id::{DeliveryId, EndpointId, EventId};
+use domain::scope::Scope;
+use domain::time::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+use store::StoreError;
+use store::deliveries::{Deliveries, DeliveryFilter};
+use store::once::MaybeOnce;
+use store::page::{Page, PageRequest, Span};
+
+use crate::SqliteStore;
+use crate::codec;
+use crate::days::{self, Day, day_of, first_key_of, suffix};
+use crate::fault::Fault;
+use crate::log::{self, DeliveryHead, Found};
+use crate::merge::{KeyRange, Merge, Source};
+use crate::once::once;
+use crate::queue::{end_unattempted, is_enabled};
+use crate::scope::{sees_endpoint, visible_endpoints};
+use crate::writer::Tx;
+
+/// Streams merged at most; above that, rows are judged one by one.
+const STREAMS_MAX: usize = 200;
+pub(crate) const BRING_FORWARD: &str =
+    "UPDATE queue SET due_at = ?2 WHERE key = ?1 AND claim IS NULL AND due_at > ?2";
+
+#[async_trait]
+impl Deliveries for SqliteStore {
+    async fn delivery(&self, scope: &Scope, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), StoreError> {
+        let scope = scope.clone();
+        self.read("looking up a delivery", move |conn| delivery(conn, &scope, id)).await
+    }
+
+    async fn list_deliveries(
+        &self,
+        scope: &Scope,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<Delivery>, StoreError> {
+        let scope = scope.clone();
+        self.read("listing deliveries", move |conn| list_deliveries(conn, &scope, &filter, &page)).await
+    }
+
+    async fn deliveries_of(&self, scope: &Scope, event_id: EventId) -> Result<Vec<Delivery>, StoreError> {
+        let scope = scope.clone();
+        self.read("looking up an event's deliveries", move |conn| deliveries_of(conn, &scope, event_id)).await
+    }
+
+    async fn retry_delivery(
+        &self,
+        scope: &Scope,
+        id: DeliveryId,
+        new_id: DeliveryId,
+        now: Timestamp,
+        maybe_once: MaybeOnce<Delivery>,
+    ) -> Result<Delivery, StoreError> {
+        let scope = scope.clone();
+        let retry = move |tx: &mut Tx<'_>| {
+            once(tx, maybe_once, now, |tx| retry(tx, found_in(tx.conn, &scope, id)?, new_id, now))
+        };
+        self.write("retrying a delivery", retry).await
+    }
+
+    async fn cancel_delivery(
+        &self,
+        scope: &Scope,
+        id: DeliveryId,
+        now: Timestamp,
+        maybe_once: MaybeOnce<Delivery>,
+    ) -> Result<Delivery, StoreError> {
+        let scope = scope.clone();
+        let cancel = move |tx: &mut Tx<'_>| {
+            once(tx, maybe_once, now, |tx| cancel(tx, found_in(tx.conn, &scope, id)?, now))
+        };
+        self.write("cancelling a delivery", cancel).await
+    }
+}
+
+/// The delivery, if it is in the caller's world.
+fn found_in(conn: &Connection, scope: &Scope, id: DeliveryId) -> Result<Found, Fault> {
+    let found = log::find(conn, id)?.ok_or(StoreError::NotFound)?;
+    if sees_endpoint(conn, scope, found.endpoint_id())? {
+        Ok(found)
+    } else {
+        Err(StoreError::NotFound.into())
+    }
+}
+
+fn delivery(conn: &Connection, scope: &Scope, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Fault> {
+    let delivery = found_in(conn, scope, id)?.shown(conn)?;
+    let attempts = if days::exists(conn, day_of(id.key()))? { log::attempts(conn, id)? } else { Vec::new() };
+    Ok((delivery, attempts))
+}
+
+fn retry(tx: &mut Tx<'_>, found: Found, new_id: DeliveryId, now: Timestamp) -> Result<Delivery, Fault> {
+    if !is_enabled(tx.conn, found.endpoint_id())? {
+        return Err(StoreError::EndpointDisabled.into());
+    }
+    let id = match found {
+        Found::Queued(queued) => {
+            let id = queued.head.id;
+            tx.conn.prepare_cached(BRING_FORWARD)?.execute(params![id.key(), now.as_millis()])?;
+            id
+        }
+        Found::Ended(ended) => repeat(tx, ended, new_id, now)?,
+    };
+    log::find(tx.conn, id)?.ok_or(Fault::Damaged("delivery"))?.shown(tx.conn)
+}
+
+/// Queues a new delivery of the same event. An event that is no longer kept cannot be sent again.
+fn repeat(tx: &mut Tx<'_>, ended: Delivery, new_id: DeliveryId, now: Timestamp) -> Result<DeliveryId, Fault> {
+    if log::event_without_payload(tx.conn, ended.event_id.key())?.is_none() {
+        return Err(StoreError::NotFound.into());
+    }
+    let head = DeliveryHead {
+        id: new_id,
+        event_id: ended.event_id,
+        endpoint_id: ended.endpoint_id,
+        type_name: ended.type_name,
+        location_id: ended.location_id,
+        trigger: Trigger::Retry,
+        retry_of: Some(ended.id),
+    };
+    log::insert_queued(tx, &head, now, None)?;
+    Ok(new_id)
+}
+
+fn cancel(tx: &mut Tx<'_>, found: Found, now: Timestamp) -> Result<Delivery, Fault> {
+    let Found::Queued(queued) = found else { return Err(StoreError::DeliveryEnded.into()) };
+    end_unattempted(tx, &queued, EndReason::ByHand, now)?;
+    log::find(tx.conn, queued.head.id)?.ok_or(Fault::Damaged("delivery"))?.shown(tx.conn)
+}
+
+fn deliveries_of(conn: &Connection, scope: &Scope, event_id: EventId) -> Result<Vec<Delivery>, Fault> {
+    let range = KeyRange::of(Span::default(), None);
+    let mut merge = Merge::new(conn, of_event(conn, event_id, range)?);
+    let mut deliveries = Vec::new();
+    while let Some(key) = merge.next()? {
+        let Some(found) = log::find_key(conn, key)? else { continue };
+        if sees_endpoint(conn, scope, found.endpoint_id())? {
+            deliveries.push(found.shown(conn)?);
+        }
+    }
+    deliveries.retain(|delivery| delivery.event_id == event_id);
+    deliveries.reverse();
+    Ok(deliveries)
+}
+
+fn list_deliveries(
+    conn: &Connection,
+    scope: &Scope,
+    filter: &DeliveryFilter,
+    request: &PageRequest,
+) -> Result<Page<Delivery>, Fault> {
+    let visible = visible_endpoints(conn, scope)?;
+    let range = KeyRange::of(filter.span, request.before);
+    let merge = Merge::new(conn, sources(conn, filter, visible.as_ref(), range)?);
+    let shown = |conn: &Connection, key| {
+        let Some(found) = log::find_key(conn, key)? else { return Ok(None) };
+        if visible.as_ref().is_some_and(|visible| !visible.contains(&found.endpoint_id())) {
+            return Ok(None);
+        }
+        Ok(Some(found.shown(conn)?).filter(|delivery| fits(delivery, filter)))
+    };
+    merge.page(request, shown, |delivery| delivery.id.bits())
+}
+
+fn fits(delivery: &Delivery, filter: &DeliveryFilter) -> bool {
+    filter.endpoint_id.is_none_or(|id| delivery.endpoint_id == id)
+        && filter.event_id.is_none_or(|id| delivery.event_id == id)
+        && filter.location_id.as_ref().is_none_or(|id| delivery.location_id.as_ref() == Some(id))
+        && filter.type_name.as_ref().is_none_or(|name| delivery.type_name == *name)
+        && filter.status.is_none_or(|status| delivery.status == status)
+}
+
+/// How a table of deliveries is gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeliveryOrder {
+    Time,
+    Endpoint,
+    Location,
+    /// Those that an event did not make itself.
+    Event,
+    /// Any final status but success.
+    Status,
+    EndpointAndStatus,
+}
+
+impl DeliveryOrder {
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Time, Self::Endpoint, Self::Location, Self::Event, Self::Status, Self::EndpointAndStatus];
+
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Time => "",
+            Self::Endpoint => "endpoint_id = ?4 AND",
+            Self::Location => "location_id = ?4 AND",
+            Self::Event => "trigger <> 0 AND event_key = ?4 AND",
+            Self::Status => "status <> 4 AND status = ?4 AND",
+            Self::EndpointAndStatus => "status <> 4 AND endpoint_id = ?4 AND status = ?5 AND",
+        }
+    }
+}
+
+pub(crate) fn ended_keys_sql(day: Day, order: DeliveryOrder) -> String {
+    let d = suffix(day);
+    let index = match order {
+        DeliveryOrder::Time => "NOT INDEXED".to_owned(),
+        DeliveryOrder::Endpoint => format!("INDEXED BY deliveries_{d}_endpoint"),
+        DeliveryOrder::Location => format!("INDEXED BY deliveries_{d}_location"),
+        DeliveryOrder::Event => format!("INDEXED BY deliveries_{d}_event"),
+        DeliveryOrder::Status => format!("INDEXED BY deliveries_{d}_status"),
+        DeliveryOrder::EndpointAndStatus => format!("INDEXED BY deliveries_{d}_endpoint_status"),
+    };
+    let condition = order.condition();
+    format!(
+        "SELECT key, key FROM deliveries_{d} {index} \
+         WHERE {condition} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+    )
+}
+
+/// The queue has no status: it is judged row by row.
+pub(crate) fn queued_keys_sql(order: DeliveryOrder) -> String {
+    let (index, condition) = match order {
+        DeliveryOrder::Time | DeliveryOrder::Status => ("NOT INDEXED", ""),
+        DeliveryOrder::Endpoint | DeliveryOrder::EndpointAndStatus => {
+            ("INDEXED BY queue_endpoint", DeliveryOrder::Endpoint.condition())
+        }
+        DeliveryOrder::Location => ("INDEXED BY queue_location", order.condition()),
+        DeliveryOrder::Event => ("INDEXED BY queue_event", order.condition()),
+    };
+    format!(
+        "SELECT key, key FROM queue {index} WHERE {condition} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+    )
+}
+
+fn sources(
+    conn: &Connection,
+    filter: &DeliveryFilter,
+    visible: Option<&HashSet<EndpointId>>,
+    range: KeyRange,
+) -> Result<Vec<Source>, Fault> {
+    if let Some(event_id) = filter.event_id {
+        return of_event(conn, event_id, range);
+    }
+    let unsuccessful = filter.status.filter(|status| matches!(status, Status::Failed | Status::Cancelled));
+    let of_endpoint = |id: EndpointId| {
+        let id = Value::Blob(codec::endpoint_bytes(id).to_vec());
+        match unsuccessful {
+            Some(status) => (DeliveryOrder::EndpointAndStatus, vec![id, number(status)]),
+            None => (DeliveryOrder::Endpoint, vec![id]),
+        }
+    };
+    let streams = match (filter.endpoint_id, &filter.location_id, visible) {
+        (Some(id), _, _) => vec![of_endpoint(id)],
+        (None, Some(id), _) => vec![(DeliveryOrder::Location, vec![Value::Text(id.as_str().to_owned())])],
+        (None, None, Some(mine)) if mine.len() <= STREAMS_MAX => {
+            mine.iter().copied().map(of_endpoint).collect()
+        }
+        _ => vec![match unsuccessful {
+            Some(status) => (DeliveryOrder::Status, vec![number(status)]),
+            None => (DeliveryOrder::Time, vec![]),
+        }],
+    };
+    let days = days::all(conn)?;
+    Ok(streams.into_iter().flat_map(|stream| of_stream(stream, &days, filter.status, range)).collect())
+}
+
+fn number(status: Status) -> Value {
+    Value::Integer(codec::status_number(status))
+}
+
+/// One order through the queue and each day, leaving out what cannot have the status.
+fn of_stream(
+    (order, filter): (DeliveryOrder, Vec<Value>),
+    days: &[Day],
+    status: Option<Status>,
+    range: KeyRange,
+) -> Vec<Source> {
+    let mut sources = Vec::new();
+    if status.is_none_or(|status| !status.is_final()) {
+        sources.push(Source::new(queued_keys_sql(order), filter.clone(), range));
+    }
+    if status.is_none_or(Status::is_final) {
+        let in_day = |day: &Day| {
+            let of_day = KeyRange { low: first_key_of(*day), high: first_key_of(*day + 1) };
+            Some(Source::new(ended_keys_sql(*day, order), filter.clone(), range.within(of_day)?))
+        };
+        sources.extend(days.iter().filter_map(in_day));
+    }
+    sources
+}
+
+/// Those that the event names, and those that repeat them.
+fn of_event(conn: &Connection, event_id: EventId, range: KeyRange) -> Result<Vec<Source>, Fault> {
+    let event = log::event_without_payload(conn, event_id.key())?.filter(|event| event.id == event_id);
+    let Some(event) = event else { return Ok(Vec::new()) };
+    let own = event.considered.iter().filter_map(|one| match one.fate {
+        Fate::Delivery(id) => Some(id.key()),
+        Fate::Skipped(_) => None,
+    });
+    let mut sources = vec![Source::of_keys(own.collect(), range)];
+    if let Some(range) = range.within(KeyRange { low: event_id.key(), high: i64::MAX }) {
+        let stream = (DeliveryOrder::Event, vec![Value::Integer(event_id.key())]);
+        sources.extend(of_stream(stream, &days::all(conn)?, None, range));
+    }
+    Ok(sources)
+}

@@ -1,0 +1,163 @@
+//! Rows of `endpoints`: sealing, opening, reading, writing. It decides nothing about endpoints.
+
+use std::sync::Arc;
+
+use domain::endpoint::{DisabledReason, Endpoint, EndpointState, Subscription};
+use domain::id::EndpointId;
+use domain::scope::Owner;
+use domain::secret::{Previous, SecretText, Secrets};
+use domain::time::Timestamp;
+use rusqlite::{Connection, Row, params};
+use store::routes::Routes;
+use store::vault::Vault;
+
+use crate::codec;
+use crate::fault::Fault;
+
+const COLUMNS: &str = "id, owner_kind, owner_id, url, description, subscription, headers, retry_schedule, \
+    skip_own_events, state, disabled_reason, state_since, secret, previous_secret, grace_until, created_at, updated_at";
+pub(crate) const PUT: &str = "INSERT OR REPLACE INTO endpoints (id, owner_kind, owner_id, url, description, \
+    subscription, headers, retry_schedule, skip_own_events, state, disabled_reason, state_since, secret, \
+    previous_secret, grace_until, created_at, updated_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+
+pub(crate) fn by_id_sql() -> String {
+    format!("SELECT {COLUMNS} FROM endpoints WHERE id = ?1")
+}
+
+/// Everything that is not deleted, at a start.
+pub(crate) fn load(conn: &Connection, vault: &Vault, routes: &Routes) -> Result<(), Fault> {
+    let mut select = conn.prepare(&format!("SELECT {COLUMNS} FROM endpoints WHERE state <> 2"))?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let endpoint = Arc::new(of_row(row, vault)?);
+        routes.change(|table| table.put_endpoint(endpoint));
+    }
+    Ok(())
+}
+
+/// `None` also for a deleted one.
+pub(crate) fn by_id(conn: &Connection, vault: &Vault, id: EndpointId) -> Result<Option<Endpoint>, Fault> {
+    let mut select = conn.prepare_cached(&by_id_sql())?;
+    let mut rows = select.query([codec::endpoint_bytes(id)])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    if row.get::<_, i64>(9)? == 2 {
+        return Ok(None);
+    }
+    of_row(row, vault).map(Some)
+}
+
+/// Writes all of it. Of a deleted endpoint the secrets are not kept.
+pub(crate) fn put(conn: &Connection, vault: &Vault, endpoint: &Endpoint) -> Result<(), Fault> {
+    let (state, reason, since) = state_columns(endpoint.state);
+    let seal = |column: &str, plain: &[u8]| {
+        vault.seal(&context(column, endpoint.id), plain).map_err(|_| Fault::Sealing).map(Some)
+    };
+    let kept = !endpoint.is_deleted();
+    let previous = endpoint.secrets.previous.as_ref().filter(|_| kept);
+    let headers = endpoint.headers.iter().map(|(name, value)| (name.as_str(), value.expose()));
+    conn.prepare_cached(PUT)?.execute(params![
+        codec::endpoint_bytes(endpoint.id),
+        endpoint.owner.kind(),
+        endpoint.owner.id(),
+        &*endpoint.url,
+        endpoint.description,
+        subscription_text(&endpoint.subscription),
+        if kept { seal("headers", &codec::pairs_bytes(headers))? } else { None },
+        endpoint.retry_schedule.as_ref().map(|waits_s| joined(waits_s, ",")),
+        endpoint.skip_own_events,
+        state,
+        reason,
+        since.as_millis(),
+        if kept { seal("secret", endpoint.secrets.current.expose().as_bytes())? } else { None },
+        previous.map_or(Ok(None), |previous| seal("previous_secret", previous.secret.expose().as_bytes()))?,
+        previous.map(|previous| previous.grace_until.as_millis()),
+        endpoint.created_at.as_millis(),
+        endpoint.updated_at.as_millis(),
+    ])?;
+    Ok(())
+}
+
+/// A sealed value opens in its own column of its own endpoint only.
+fn context(column: &str, id: EndpointId) -> String {
+    format!("endpoints/{column}/{id}")
+}
+
+fn state_columns(state: EndpointState) -> (i64, Option<&'static str>, Timestamp) {
+    match state {
+        EndpointState::Enabled { since } => (0, None, since),
+        EndpointState::Disabled { reason, since } => (1, Some(reason.as_str()), since),
+        EndpointState::Deleted { since } => (2, None, since),
+    }
+}
+
+/// One name a line; null for all.
+fn subscription_text(subscription: &Subscription) -> Option<String> {
+    match subscription {
+        Subscription::All => None,
+        Subscription::Types(names) => Some(joined(names, "\n")),
+    }
+}
+
+pub(crate) fn joined<T: ToString>(parts: &[T], between: &str) -> String {
+    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
+fn of_row(row: &Row<'_>, vault: &Vault) -> Result<Endpoint, Fault> {
+    let id = codec::endpoint_of(row.get(0)?);
+    let open = |column: &'static str, sealed: Vec<u8>| {
+        vault.open(&context(column, id), &sealed).map_err(|_| Fault::Damaged(column))
+    };
+    let secret = |column, sealed| {
+        let text = String::from_utf8(open(column, sealed)?).map_err(|_| Fault::Damaged(column))?;
+        Ok::<_, Fault>(SecretText::new(text))
+    };
+    let headers: Option<Vec<u8>> = row.get(6)?;
+    let headers = headers.map_or(Ok(Vec::new()), |sealed| codec::pairs_of(&open("headers", sealed)?))?;
+    let kind: String = row.get(1)?;
+    let owner_id: String = row.get(2)?;
+    let previous: Option<Vec<u8>> = row.get(13)?;
+    let grace_until = row.get::<_, Option<i64>>(14)?.map(Timestamp::from_millis);
+    let previous = previous.map(|sealed| secret("previous_secret", sealed)).transpose()?.zip(grace_until);
+    Ok(Endpoint {
+        id,
+        owner: Owner::from_parts(&kind, &owner_id).ok_or(Fault::Damaged("endpoint's owner"))?,
+        url: row.get(3)?,
+        description: row.get(4)?,
+        subscription: row
+            .get::<_, Option<String>>(5)?
+            .map_or(Subscription::All, |text| subscription_of(&text)),
+        headers: headers.into_iter().map(|(name, value)| (name, SecretText::new(value))).collect(),
+        retry_schedule: row.get::<_, Option<String>>(7)?.map(|text| schedule_of(&text)).transpose()?,
+        skip_own_events: row.get(8)?,
+        state: state_of(row)?,
+        secrets: Secrets {
+            current: secret("secret", row.get(12)?)?,
+            previous: previous.map(|(secret, grace_until)| Previous { secret, grace_until }),
+        },
+        created_at: Timestamp::from_millis(row.get(15)?),
+        updated_at: Timestamp::from_millis(row.get(16)?),
+    })
+}
+
+fn subscription_of(text: &str) -> Subscription {
+    Subscription::Types(text.split('\n').filter(|name| !name.is_empty()).map(Arc::from).collect())
+}
+
+fn schedule_of(text: &str) -> Result<Vec<u32>, Fault> {
+    let waits_s = text.split(',').filter(|wait| !wait.is_empty()).map(str::parse).collect::<Result<_, _>>();
+    waits_s.map_err(|_| Fault::Damaged("retry schedule"))
+}
+
+fn state_of(row: &Row<'_>) -> Result<EndpointState, Fault> {
+    let since = Timestamp::from_millis(row.get(11)?);
+    match (row.get::<_, i64>(9)?, row.get::<_, Option<String>>(10)?) {
+        (0, _) => Ok(EndpointState::Enabled { since }),
+        (1, Some(reason)) => {
+            let reason = DisabledReason::parse(&reason).ok_or(Fault::Damaged("disabled reason"))?;
+            Ok(EndpointState::Disabled { reason, since })
+        }
+        (2, _) => Ok(EndpointState::Deleted { since }),
+        _ => Err(Fault::Damaged("endpoint's state")),
+    }
+}

@@ -1,0 +1,238 @@
+//! Endpoints: every change is made of the row as it stands in the writer's transaction, by the domain's rules.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch, EndpointState};
+use domain::id::EndpointId;
+use domain::limits::PAGE_ROWS_EXAMINED_MAX;
+use domain::scope::{Owner, Scope};
+use domain::time::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use store::StoreError;
+use store::endpoints::{EndpointFilter, Endpoints, Rotation};
+use store::once::MaybeOnce;
+use store::page::{Page, PageRequest};
+
+use crate::SqliteStore;
+use crate::codec;
+use crate::endpoint_rows;
+use crate::fault::Fault;
+use crate::once::once;
+use crate::scope::{must_see, sees};
+use crate::writer::Tx;
+
+pub(crate) const COUNT_OF_OWNER: &str =
+    "SELECT count(*) FROM endpoints WHERE owner_kind = ?1 AND owner_id = ?2 AND state <> 2";
+pub(crate) const LIST_ALL: &str = "SELECT id, owner_kind, owner_id FROM endpoints \
+    WHERE id < ?1 AND state <> 2 ORDER BY id DESC LIMIT ?2";
+pub(crate) const LIST_OF_OWNER: &str = "SELECT id, owner_kind, owner_id FROM endpoints INDEXED BY endpoints_owner \
+    WHERE id < ?1 AND state <> 2 AND owner_kind = ?3 AND owner_id = ?4 ORDER BY id DESC LIMIT ?2";
+
+#[async_trait]
+impl Endpoints for SqliteStore {
+    async fn create_endpoint(
+        &self,
+        scope: &Scope,
+        endpoint: Endpoint,
+        limit: usize,
+        maybe_once: MaybeOnce<Endpoint>,
+    ) -> Result<Arc<Endpoint>, StoreError> {
+        let scope = scope.clone();
+        let create = move |tx: &mut Tx<'_>| {
+            let now = endpoint.created_at;
+            let created = once(tx, maybe_once, now, |tx| {
+                must_see(tx.conn, &scope, &endpoint.owner)?;
+                if count_of(tx.conn, &endpoint.owner)? >= limit {
+                    return Err(StoreError::EndpointLimit { max: limit }.into());
+                }
+                endpoint_rows::put(tx.conn, tx.vault, &endpoint)?;
+                Ok(endpoint)
+            })?;
+            Ok(remember(tx, created))
+        };
+        self.write("creating an endpoint", create).await
+    }
+
+    async fn endpoint(&self, scope: &Scope, id: EndpointId) -> Result<Arc<Endpoint>, StoreError> {
+        let table = self.memory.routes.read();
+        let endpoint = table.endpoint(id).filter(|endpoint| table.sees(scope, &endpoint.owner));
+        endpoint.cloned().ok_or(StoreError::NotFound)
+    }
+
+    async fn list_endpoints(
+        &self,
+        scope: &Scope,
+        filter: EndpointFilter,
+        page: PageRequest,
+    ) -> Result<Page<Arc<Endpoint>>, StoreError> {
+        let scope = scope.clone();
+        let listed = self.read("listing endpoints", move |conn| list(conn, &scope, &filter, &page)).await?;
+        // One that was deleted since the snapshot is left out.
+        let table = self.memory.routes.read();
+        let rows = listed.rows.iter().filter_map(|id| table.endpoint(*id).cloned()).collect();
+        Ok(Page { rows, next: listed.next })
+    }
+
+    async fn update_endpoint(
+        &self,
+        scope: &Scope,
+        id: EndpointId,
+        patch: EndpointPatch,
+        now: Timestamp,
+        maybe_once: MaybeOnce<Endpoint>,
+    ) -> Result<Arc<Endpoint>, StoreError> {
+        let scope = scope.clone();
+        let update = move |tx: &mut Tx<'_>| {
+            let changed = once(tx, maybe_once, now, |tx| {
+                change(tx, &scope, id, |endpoint| Ok(patch.apply(endpoint, now)))
+            })?;
+            Ok(remember(tx, changed))
+        };
+        self.write("changing an endpoint", update).await
+    }
+
+    async fn delete_endpoint(&self, scope: &Scope, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+        let scope = scope.clone();
+        let delete = move |tx: &mut Tx<'_>| {
+            let state = EndpointState::Deleted { since: now };
+            let changed = change(tx, &scope, id, |endpoint| {
+                Ok(Endpoint { state, updated_at: now, ..endpoint.clone() })
+            })?;
+            remember(tx, changed);
+            Ok(())
+        };
+        self.write("deleting an endpoint", delete).await
+    }
+
+    async fn disable_endpoint(
+        &self,
+        id: EndpointId,
+        reason: DisabledReason,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write("disabling an endpoint", move |tx| disable(tx, id, reason, now)).await
+    }
+
+    async fn rotate_secret(
+        &self,
+        scope: &Scope,
+        id: EndpointId,
+        rotation: Rotation,
+        maybe_once: MaybeOnce<Endpoint>,
+    ) -> Result<Arc<Endpoint>, StoreError> {
+        let scope = scope.clone();
+        let rotate = move |tx: &mut Tx<'_>| {
+            let Rotation { secret, grace_seconds, now } = rotation;
+            let changed = once(tx, maybe_once, now, |tx| {
+                change(tx, &scope, id, |endpoint| {
+                    let secrets =
+                        endpoint.secrets.rotate(secret, grace_seconds, now).map_err(StoreError::from)?;
+                    Ok(Endpoint { secrets, updated_at: now, ..endpoint.clone() })
+                })
+            })?;
+            Ok(remember(tx, changed))
+        };
+        self.write("rotating a secret", rotate).await
+    }
+
+    async fn promote_secret(
+        &self,
+        scope: &Scope,
+        id: EndpointId,
+        now: Timestamp,
+        maybe_once: MaybeOnce<Endpoint>,
+    ) -> Result<Arc<Endpoint>, StoreError> {
+        let scope = scope.clone();
+        let promote = move |tx: &mut Tx<'_>| {
+            let changed = once(tx, maybe_once, now, |tx| {
+                change(tx, &scope, id, |endpoint| {
+                    let secrets = endpoint.secrets.promote(now).map_err(StoreError::from)?;
+                    Ok(Endpoint { secrets, updated_at: now, ..endpoint.clone() })
+                })
+            })?;
+            Ok(remember(tx, changed))
+        };
+        self.write("promoting a secret", promote).await
+    }
+}
+
+/// Routes see the endpoint as soon as it is durable.
+fn remember(tx: &mut Tx<'_>, endpoint: Endpoint) -> Arc<Endpoint> {
+    let endpoint = Arc::new(endpoint);
+    let stored = Arc::clone(&endpoint);
+    tx.after_commit(move |memory| memory.routes.change(|table| table.put_endpoint(stored)));
+    endpoint
+}
+
+fn count_of(conn: &Connection, owner: &Owner) -> Result<usize, Fault> {
+    let count: i64 =
+        conn.prepare_cached(COUNT_OF_OWNER)?.query_row([owner.kind(), owner.id()], |row| row.get(0))?;
+    Ok(count.try_into().unwrap_or(0))
+}
+
+fn change(
+    tx: &mut Tx<'_>,
+    scope: &Scope,
+    id: EndpointId,
+    change: impl FnOnce(&Endpoint) -> Result<Endpoint, Fault>,
+) -> Result<Endpoint, Fault> {
+    let endpoint = endpoint_rows::by_id(tx.conn, tx.vault, id)?.ok_or(StoreError::NotFound)?;
+    must_see(tx.conn, scope, &endpoint.owner)?;
+    let changed = change(&endpoint)?;
+    endpoint_rows::put(tx.conn, tx.vault, &changed)?;
+    Ok(changed)
+}
+
+fn disable(tx: &mut Tx<'_>, id: EndpointId, reason: DisabledReason, now: Timestamp) -> Result<(), Fault> {
+    let enabled = endpoint_rows::by_id(tx.conn, tx.vault, id)?.filter(Endpoint::is_enabled);
+    let Some(endpoint) = enabled else { return Ok(()) };
+    let state = EndpointState::Disabled { reason, since: now };
+    let disabled = Endpoint { state, updated_at: now, ..endpoint };
+    endpoint_rows::put(tx.conn, tx.vault, &disabled)?;
+    remember(tx, disabled);
+    Ok(())
+}
+
+/// Ids only: the endpoints themselves are in memory, with their secrets open.
+fn list(
+    conn: &Connection,
+    scope: &Scope,
+    filter: &EndpointFilter,
+    request: &PageRequest,
+) -> Result<Page<EndpointId>, Fault> {
+    let owner = match (&filter.owner, scope) {
+        (Some(owner), _) => Some(owner.clone()),
+        (None, Scope::Location(id)) => Some(Owner::Location(id.clone())),
+        (None, Scope::App(id)) => Some(Owner::App(id.clone())),
+        (None, Scope::Platform | Scope::Company(_)) => None,
+    };
+    let before = request.before.unwrap_or(u128::MAX).to_be_bytes().to_vec();
+    let mut values = vec![Value::Blob(before), Value::Integer(PAGE_ROWS_EXAMINED_MAX as i64)];
+    let sql = owner.as_ref().map_or(LIST_ALL, |_| LIST_OF_OWNER);
+    values.extend(
+        owner.iter().flat_map(|owner| [owner.kind(), owner.id()]).map(|text| Value::Text(text.to_owned())),
+    );
+    let mut select = conn.prepare_cached(sql)?;
+    let mut found = select.query(params_from_iter(values))?;
+    let mut rows: Vec<EndpointId> = Vec::new();
+    let mut examined = 0;
+    while let Some(row) = found.next()? {
+        let id = codec::endpoint_of(row.get(0)?);
+        examined += 1;
+        let (kind, owner_id): (String, String) = (row.get(1)?, row.get(2)?);
+        let owner = Owner::from_parts(&kind, &owner_id).ok_or(Fault::Damaged("endpoint's owner"))?;
+        if sees(conn, scope, &owner)? {
+            if rows.len() == request.limit {
+                let next = rows.last().map(|id| id.bits());
+                return Ok(Page { rows, next });
+            }
+            rows.push(id);
+        }
+        if examined == PAGE_ROWS_EXAMINED_MAX {
+            return Ok(Page { rows, next: Some(id.bits()) });
+        }
+    }
+    Ok(Page { rows, next: None })
+}

@@ -1,0 +1,260 @@
+//! Events: publishing into the queue, and listings of what was published.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use domain::delivery::Trigger;
+use domain::event::{Event, Fate, Visibility};
+use domain::id::{EndpointId, EventId};
+use domain::location::LocationId;
+use domain::scope::Scope;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use store::StoreError;
+use store::events::{EventFilter, Events, Hold, Publication};
+use store::once::MaybeOnce;
+use store::page::{Page, PageRequest};
+use store::queue::Claim;
+
+use crate::SqliteStore;
+use crate::days::{self, Day, first_key_of, suffix};
+use crate::fault::Fault;
+use crate::log::{self, DeliveryHead};
+use crate::merge::{KeyRange, Merge, Source};
+use crate::once::{made_at, once};
+use crate::scope::{locations_of, visible_endpoints};
+use crate::writer::Tx;
+
+/// Streams merged at most; above that, rows are judged one by one.
+const STREAMS_MAX: usize = 200;
+
+#[async_trait]
+impl Events for SqliteStore {
+    async fn publish(
+        &self,
+        publications: Vec<Publication>,
+        maybe_once: MaybeOnce<()>,
+    ) -> Result<Claim, StoreError> {
+        let publish = move |tx: &mut Tx<'_>| {
+            let now = publications.first().map_or(made_at(&maybe_once), |first| first.event.created_at());
+            once(tx, maybe_once, now, |tx| {
+                publications.iter().try_for_each(|one| store_publication(tx, one))
+            })?;
+            Ok(tx.claim)
+        };
+        self.write("publishing", publish).await
+    }
+
+    async fn event(&self, scope: &Scope, id: EventId) -> Result<Event, StoreError> {
+        let scope = scope.clone();
+        self.read("looking up an event", move |conn| event(conn, &scope, id)).await
+    }
+
+    async fn list_events(
+        &self,
+        scope: &Scope,
+        filter: EventFilter,
+        page: PageRequest,
+    ) -> Result<Page<Event>, StoreError> {
+        let scope = scope.clone();
+        self.read("listing events", move |conn| list_events(conn, &scope, &filter, &page)).await
+    }
+}
+
+/// One appended event, one queue row per delivery; nothing is read.
+pub(crate) fn store_publication(tx: &mut Tx<'_>, publication: &Publication) -> Result<(), Fault> {
+    let event = &publication.event;
+    log::insert_event(tx, event)?;
+    for delivery in &publication.deliveries {
+        let head = DeliveryHead {
+            id: delivery.id,
+            event_id: event.id,
+            endpoint_id: delivery.endpoint_id,
+            type_name: event.type_name.clone(),
+            location_id: event.location_id.clone(),
+            trigger: Trigger::Event,
+            retry_of: None,
+        };
+        let claim = match delivery.hold {
+            Hold::Claimed => Some(tx.claim),
+            Hold::Unclaimed => None,
+        };
+        log::insert_queued(tx, &head, delivery.id.created_at(), claim)?;
+    }
+    for considered in &event.considered {
+        if let Fate::Skipped(_) = considered.fate {
+            log::note_undelivered(tx, event.id, considered.endpoint_id, event.location_id.as_ref())?;
+        }
+    }
+    Ok(())
+}
+
+fn event(conn: &Connection, scope: &Scope, id: EventId) -> Result<Event, Fault> {
+    let world = World::of(conn, scope)?;
+    let event =
+        log::event_without_payload(conn, id.key())?.filter(|event| event.id == id && world.sees(event));
+    with_payload(conn, event.ok_or(StoreError::NotFound)?)
+}
+
+fn with_payload(conn: &Connection, event: Event) -> Result<Event, Fault> {
+    let payload = log::payload(conn, event.id.key())?.ok_or(Fault::Damaged("payload"))?;
+    Ok(Event { payload, ..event })
+}
+
+/// What of the events a caller may see.
+enum World {
+    All,
+    Location(LocationId),
+    Company { id: String, locations: HashSet<String> },
+    Endpoints(HashSet<EndpointId>),
+}
+
+impl World {
+    fn of(conn: &Connection, scope: &Scope) -> Result<Self, Fault> {
+        Ok(match scope {
+            Scope::Platform => Self::All,
+            Scope::Location(id) => Self::Location(id.clone()),
+            Scope::Company(id) => {
+                Self::Company { id: id.as_str().to_owned(), locations: locations_of(conn, id)? }
+            }
+            Scope::App(_) => Self::Endpoints(visible_endpoints(conn, scope)?.unwrap_or_default()),
+        })
+    }
+
+    fn sees(&self, event: &Event) -> bool {
+        event.visibility == Visibility::Listed
+            && match self {
+                Self::All => true,
+                Self::Location(id) => event.location_id.as_ref() == Some(id),
+                Self::Company { id, locations } => {
+                    event.company_id.as_ref().is_some_and(|company_id| company_id.as_str() == id)
+                        || event
+                            .location_id
+                            .as_ref()
+                            .is_some_and(|location| locations.contains(location.as_str()))
+                }
+                Self::Endpoints(mine) => event.considered.iter().any(|one| mine.contains(&one.endpoint_id)),
+            }
+    }
+}
+
+fn list_events(
+    conn: &Connection,
+    scope: &Scope,
+    filter: &EventFilter,
+    request: &PageRequest,
+) -> Result<Page<Event>, Fault> {
+    let world = World::of(conn, scope)?;
+    let range = KeyRange::of(filter.span, request.before);
+    let merge = Merge::new(conn, sources(conn, filter, &world, range)?);
+    let shown = |conn: &Connection, key| {
+        let event = log::event_without_payload(conn, key)?;
+        let event = event.filter(|event| fits(event, filter, range) && world.sees(event));
+        event.map(|event| with_payload(conn, event)).transpose()
+    };
+    merge.page(request, shown, |event| event.id.bits())
+}
+
+fn fits(event: &Event, filter: &EventFilter, range: KeyRange) -> bool {
+    event.id.key() >= range.low
+        && filter.location_id.as_ref().is_none_or(|id| event.location_id.as_ref() == Some(id))
+        && filter.type_name.as_ref().is_none_or(|name| event.type_name == *name)
+}
+
+/// How a table of events is gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventOrder {
+    Time,
+    Location,
+    Company,
+}
+
+pub(crate) fn events_sql(day: Day, order: EventOrder) -> String {
+    let d = suffix(day);
+    let (index, filter) = match order {
+        EventOrder::Time => ("NOT INDEXED".to_owned(), ""),
+        EventOrder::Location => (format!("INDEXED BY events_{d}_location"), "location_id = ?4 AND"),
+        EventOrder::Company => (format!("INDEXED BY events_{d}_company"), "company_id = ?4 AND"),
+    };
+    format!(
+        "SELECT key, key FROM events_{d} {index} WHERE {filter} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+    )
+}
+
+/// Whether a location is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Anywhere,
+    OneLocation,
+}
+
+pub(crate) fn undelivered_sql(day: Day, place: Place) -> String {
+    let d = suffix(day);
+    let (index, filter) = match place {
+        Place::Anywhere => (String::new(), ""),
+        Place::OneLocation => (format!("INDEXED BY undelivered_{d}_location"), "location_id = ?4 AND"),
+    };
+    format!(
+        "SELECT event_key, event_key FROM undelivered_{d} {index} \
+         WHERE {filter} event_key < ?1 AND event_key >= ?2 ORDER BY event_key DESC LIMIT ?3"
+    )
+}
+
+/// Events whose own deliveries are not finished. Those deliveries' ids were made right after the event's, so that they
+/// stand in the order of their events.
+pub(crate) fn unfinished_sql(place: Place) -> String {
+    let (index, filter) = match place {
+        Place::Anywhere => ("NOT INDEXED", ""),
+        Place::OneLocation => ("INDEXED BY queue_location", "location_id = ?4 AND"),
+    };
+    format!(
+        "SELECT key, event_key FROM queue {index} \
+         WHERE {filter} trigger = 0 AND key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+    )
+}
+
+fn sources(
+    conn: &Connection,
+    filter: &EventFilter,
+    world: &World,
+    range: KeyRange,
+) -> Result<Vec<Source>, Fault> {
+    let location = match (&filter.location_id, world) {
+        (Some(id), _) | (None, World::Location(id)) => Some(id.as_str().to_owned()),
+        _ => None,
+    };
+    let mut sources = Vec::new();
+    if filter.undelivered_only {
+        sources.push(match &location {
+            Some(id) => Source::new(unfinished_sql(Place::OneLocation), vec![text(id)], range),
+            None => Source::new(unfinished_sql(Place::Anywhere), vec![], range),
+        });
+    }
+    for day in days::all(conn)? {
+        let of_day = KeyRange { low: first_key_of(day), high: first_key_of(day + 1) };
+        let Some(range) = range.within(of_day) else { continue };
+        match (filter.undelivered_only, &location, world) {
+            (true, Some(id), _) => {
+                sources.push(Source::new(undelivered_sql(day, Place::OneLocation), vec![text(id)], range));
+            }
+            (true, None, _) => {
+                sources.push(Source::new(undelivered_sql(day, Place::Anywhere), vec![], range))
+            }
+            (false, Some(id), _) => {
+                sources.push(Source::new(events_sql(day, EventOrder::Location), vec![text(id)], range));
+            }
+            (false, None, World::Company { id, locations }) if locations.len() < STREAMS_MAX => {
+                sources.push(Source::new(events_sql(day, EventOrder::Company), vec![text(id)], range));
+                let of_location =
+                    |id: &String| Source::new(events_sql(day, EventOrder::Location), vec![text(id)], range);
+                sources.extend(locations.iter().map(of_location));
+            }
+            (false, None, _) => sources.push(Source::new(events_sql(day, EventOrder::Time), vec![], range)),
+        }
+    }
+    Ok(sources)
+}
+
+fn text(id: &str) -> Value {
+    Value::Text(id.to_owned())
+}

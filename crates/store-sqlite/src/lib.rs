@@ -1,0 +1,178 @@
+//! The embedded backend: one SQLite file, one writer thread, group commit.
+//!
+//! The same files as the traits in `store`, one per noun, over a writer ([`writer`]), a few readers ([`readers`]) and a
+//! checkpoint thread. It keeps the traits' promises and decides nothing that `domain` decides. Every time is a
+//! parameter; only durations are measured.
+
+mod api_keys;
+mod checkpoint;
+mod codec;
+mod days;
+mod deliveries;
+mod endpoint_rows;
+mod endpoints;
+mod events;
+mod fault;
+mod log;
+mod maintenance;
+mod memory;
+mod merge;
+mod once;
+mod open;
+mod queue;
+mod readers;
+mod scope;
+mod stats;
+mod tenants;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use domain::time::Timestamp;
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use store::queue::Claim;
+use store::routes::Routes;
+use store::{Store, StoreError};
+
+use crate::checkpoint::Checkpoints;
+use crate::days::Days;
+use crate::fault::Fault;
+use crate::memory::Memory;
+pub use crate::open::{OpenError, Settings};
+use crate::readers::Readers;
+pub use crate::stats::{Stats, StatsView};
+use crate::writer::{Tx, Writer, WriterParts};
+
+/// The store in one file. Dropping it without [`close`](store::maintenance::Maintenance::close) also waits for what was
+/// accepted. After a crash nothing that was answered is lost, and the next start frees the claims.
+#[derive(Debug)]
+pub struct SqliteStore {
+    threads: Arc<Threads>,
+    readers: Readers,
+    memory: Arc<Memory>,
+    stats: Arc<Stats>,
+}
+
+/// What must end in order.
+#[derive(Debug)]
+struct Threads {
+    writer: Writer,
+    checkpoints: Arc<Checkpoints>,
+    checkpoint_thread: Mutex<Option<JoinHandle<()>>>,
+    last: Mutex<Option<Last>>,
+}
+
+/// What is let go of at the very end: the connection that folds the log into the file, then the lock.
+#[derive(Debug)]
+struct Last {
+    conn: Connection,
+    _lock: File,
+}
+
+impl Threads {
+    /// Waits for what was accepted. Blocks; a second call does nothing.
+    fn close(&self) {
+        self.writer.close();
+        self.checkpoints.close();
+        if let Some(thread) = self.checkpoint_thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the checkpoint thread panicked");
+        }
+        if let Some(last) = self.last.lock().take()
+            && !checkpoint::truncate(&last.conn)
+        {
+            tracing::info!("the write-ahead log stays beside the file; the next start reads it");
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl SqliteStore {
+    /// Opens or creates `hoopoe.db` in the data directory, brings its schema up to date, frees the claims of an earlier
+    /// process as of `now`, and loads the routes. Blocks.
+    pub fn open(settings: Settings, now: Timestamp) -> Result<Arc<Self>, OpenError> {
+        let opened = open::open(&settings, now)?;
+        let path = opened.path.clone();
+        Self::start(opened).map_err(|fault| open::open_error(fault, "starting", path)).map(Arc::new)
+    }
+
+    fn start(opened: open::Opened) -> Result<Self, Fault> {
+        let memory = Arc::new(load(&opened)?);
+        let stats = Arc::new(Stats::default());
+        let checkpoints = Arc::new(Checkpoints::default());
+        let readers = Readers::open(&opened.path)?;
+        let last = Last { conn: open::checkpointing(&opened.path)?, _lock: opened.lock };
+        let checkpoint_conn = open::checkpointing(&opened.path)?;
+        let writer = Writer::start(WriterParts {
+            days: Days::load(&opened.conn)?,
+            conn: opened.conn,
+            vault: opened.vault,
+            claim: new_claim()?,
+            memory: Arc::clone(&memory),
+            stats: Arc::clone(&stats),
+            checkpoints: Arc::clone(&checkpoints),
+        })?;
+        // Last, so that nothing can fail after it: the writer ends by itself when its handle goes.
+        let checkpoint_thread = checkpoint::start(checkpoint_conn, Arc::clone(&checkpoints))?;
+        let (checkpoint_thread, last) = (Mutex::new(Some(checkpoint_thread)), Mutex::new(Some(last)));
+        let threads = Arc::new(Threads { writer, checkpoints, checkpoint_thread, last });
+        Ok(Self { threads, readers, memory, stats })
+    }
+
+    /// Counters of the writer, for metrics.
+    pub fn stats(&self) -> StatsView {
+        self.stats.view()
+    }
+
+    pub(crate) async fn write<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.threads.writer.write(doing, work).await
+    }
+
+    pub(crate) async fn read<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        self.readers.read(doing, work).await
+    }
+}
+
+impl Store for SqliteStore {
+    fn routes(&self) -> &Routes {
+        &self.memory.routes
+    }
+}
+
+fn load(opened: &open::Opened) -> Result<Memory, Fault> {
+    let memory = Memory::default();
+    endpoint_rows::load(&opened.conn, &opened.vault, &memory.routes)?;
+    tenants::load(&opened.conn, &memory.routes)?;
+    api_keys::load(&opened.conn, &memory)?;
+    let waiting: i64 = opened.conn.query_row("SELECT count(*) FROM queue", [], |row| row.get(0))?;
+    memory.queue_length.store(waiting, Ordering::Relaxed);
+    Ok(memory)
+}
+
+/// Another one for each process, and never 0.
+fn new_claim() -> Result<Claim, Fault> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|_| Fault::Sealing)?;
+    Ok(Claim(i64::from_be_bytes(bytes) | 1))
+}

@@ -1,0 +1,387 @@
+//! Rows of `queue` and of the day tables: how they are written, found and read. Shared by every noun that touches
+//! a delivery; it knows no scope.
+
+use std::sync::Arc;
+
+use domain::attempt::Attempt;
+use domain::delivery::{Delivery, EndReason, Status, Trigger};
+use domain::endpoint::TypeName;
+use domain::event::{Event, Visibility};
+use domain::id::{DeliveryId, EndpointId, EventId};
+use domain::location::LocationId;
+use domain::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use store::queue::Claim;
+
+use crate::codec;
+use crate::days::{self, day_of, suffix};
+use crate::fault::Fault;
+use crate::writer::Tx;
+
+pub(crate) const INSERT_QUEUED: &str = "INSERT INTO queue (key, salt, event_key, event_salt, endpoint_id, type, \
+    location_id, trigger, retry_key, retry_salt, attempt_count, due_at, claim) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12)";
+pub(crate) const QUEUED: &str = "SELECT key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, \
+    retry_key, retry_salt, attempt_count, due_at, claim FROM queue WHERE key = ?1";
+pub(crate) const DELETE_QUEUED: &str = "DELETE FROM queue WHERE key = ?1";
+pub(crate) const HELD_BACK: &str =
+    "SELECT 1 FROM endpoints WHERE id = ?1 AND state = 1 AND disabled_reason = 'by-hand'";
+/// The columns that every row of a delivery begins with.
+const HEAD: &str =
+    "key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, retry_key, retry_salt";
+
+pub(crate) fn ended_sql(day: days::Day) -> String {
+    format!(
+        "SELECT {HEAD}, status, reason, attempt_count, completed_at FROM deliveries_{} WHERE key = ?1",
+        suffix(day)
+    )
+}
+pub(crate) fn inline_attempt_sql(day: days::Day) -> String {
+    format!("SELECT attempt FROM deliveries_{} WHERE key = ?1", suffix(day))
+}
+pub(crate) fn attempts_sql(day: days::Day) -> String {
+    format!("SELECT attempt FROM attempts_{} WHERE delivery_key = ?1", suffix(day))
+}
+pub(crate) fn event_sql(day: days::Day) -> String {
+    format!(
+        "SELECT key, salt, type, location_id, company_id, app_id, hidden, considered FROM events_{} WHERE key = ?1",
+        suffix(day)
+    )
+}
+pub(crate) fn payload_sql(day: days::Day) -> String {
+    format!("SELECT payload FROM events_{} WHERE key = ?1", suffix(day))
+}
+pub(crate) fn count_late_attempt_sql(day: days::Day) -> String {
+    format!("UPDATE deliveries_{} SET attempt_count = attempt_count + 1 WHERE key = ?1", suffix(day))
+}
+
+/// What a delivery is, without where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct DeliveryHead {
+    pub id: DeliveryId,
+    pub event_id: EventId,
+    pub endpoint_id: EndpointId,
+    pub type_name: TypeName,
+    pub location_id: Option<LocationId>,
+    pub trigger: Trigger,
+    pub retry_of: Option<DeliveryId>,
+}
+
+/// A row of `queue`.
+#[derive(Debug, Clone)]
+pub(crate) struct Queued {
+    pub head: DeliveryHead,
+    pub attempt_count: u32,
+    pub due_at: Timestamp,
+    pub claim: Option<Claim>,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ending<'a> {
+    pub status: Status,
+    pub reason: Option<EndReason>,
+    pub attempt_count: u32,
+    pub completed_at: Timestamp,
+    pub attempt: Option<&'a Attempt>,
+}
+
+/// A delivery, wherever it is.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    Queued(Queued),
+    Ended(Delivery),
+}
+
+impl Found {
+    pub(crate) fn endpoint_id(&self) -> EndpointId {
+        match self {
+            Self::Queued(queued) => queued.head.endpoint_id,
+            Self::Ended(delivery) => delivery.endpoint_id,
+        }
+    }
+
+    /// As the log shows it.
+    pub(crate) fn shown(self, conn: &Connection) -> Result<Delivery, Fault> {
+        match self {
+            Self::Queued(queued) => queued.shown(conn),
+            Self::Ended(delivery) => Ok(delivery),
+        }
+    }
+}
+
+impl Queued {
+    pub(crate) fn shown(self, conn: &Connection) -> Result<Delivery, Fault> {
+        let held_back = conn
+            .prepare_cached(HELD_BACK)?
+            .query_row([codec::endpoint_bytes(self.head.endpoint_id)], |_| Ok(()))
+            .optional()?
+            .is_some();
+        let status = match (self.claim, held_back, self.attempt_count) {
+            (Some(_), _, _) => Status::Delivering,
+            (None, true, _) => Status::Waiting,
+            (None, false, 0) => Status::Pending,
+            (None, false, _) => Status::Retrying,
+        };
+        let next_attempt_at = (status != Status::Waiting).then_some(self.due_at);
+        Ok(self.head.delivery(Standing {
+            status,
+            attempt_count: self.attempt_count,
+            next_attempt_at,
+            ended: None,
+        }))
+    }
+}
+
+/// Where a delivery stands; `ended`: when and why.
+struct Standing {
+    status: Status,
+    attempt_count: u32,
+    next_attempt_at: Option<Timestamp>,
+    ended: Option<(Timestamp, Option<EndReason>)>,
+}
+
+impl DeliveryHead {
+    fn delivery(self, standing: Standing) -> Delivery {
+        Delivery {
+            id: self.id,
+            event_id: self.event_id,
+            endpoint_id: self.endpoint_id,
+            type_name: self.type_name,
+            location_id: self.location_id,
+            trigger: self.trigger,
+            retry_of: self.retry_of,
+            status: standing.status,
+            attempt_count: standing.attempt_count,
+            next_attempt_at: standing.next_attempt_at,
+            completed_at: standing.ended.map(|(at, _)| at),
+            end_reason: standing.ended.and_then(|(_, reason)| reason),
+        }
+    }
+
+    fn of_row(row: &Row<'_>) -> Result<Self, Fault> {
+        let retry_key: Option<i64> = row.get(8)?;
+        let retry_salt: Option<i64> = row.get(9)?;
+        Ok(Self {
+            id: DeliveryId::from_parts(row.get(0)?, row.get(1)?),
+            event_id: EventId::from_parts(row.get(2)?, row.get(3)?),
+            endpoint_id: codec::endpoint_of(row.get(4)?),
+            type_name: row.get(5)?,
+            location_id: tenant_id(row.get(6)?)?,
+            trigger: codec::trigger_of(row.get(7)?)?,
+            retry_of: retry_key.zip(retry_salt).map(|(key, salt)| DeliveryId::from_parts(key, salt)),
+        })
+    }
+}
+
+pub(crate) fn tenant_id<T: std::str::FromStr>(text: Option<String>) -> Result<Option<T>, Fault> {
+    text.map(|text| text.parse().map_err(|_| Fault::Damaged("tenant's id"))).transpose()
+}
+
+pub(crate) fn queued_of_row(row: &Row<'_>) -> Result<Queued, Fault> {
+    Ok(Queued {
+        head: DeliveryHead::of_row(row)?,
+        attempt_count: row.get(10)?,
+        due_at: Timestamp::from_millis(row.get(11)?),
+        claim: row.get::<_, Option<i64>>(12)?.map(Claim),
+    })
+}
+
+fn ended_of_row(row: &Row<'_>) -> Result<Delivery, Fault> {
+    let reason = row.get::<_, Option<i64>>(11)?.map(codec::end_reason_of).transpose()?;
+    let completed_at = Timestamp::from_millis(row.get(13)?);
+    Ok(DeliveryHead::of_row(row)?.delivery(Standing {
+        status: codec::status_of(row.get(10)?)?,
+        attempt_count: row.get(12)?,
+        next_attempt_at: None,
+        ended: Some((completed_at, reason)),
+    }))
+}
+
+/// A delivery by its row's key.
+pub(crate) fn find_key(conn: &Connection, key: i64) -> Result<Option<Found>, Fault> {
+    if let Some(queued) = one(conn, QUEUED, key, queued_of_row)? {
+        return Ok(Some(Found::Queued(queued)));
+    }
+    let day = day_of(key);
+    if !days::exists(conn, day)? {
+        return Ok(None);
+    }
+    Ok(one(conn, &ended_sql(day), key, ended_of_row)?.map(Found::Ended))
+}
+
+/// A delivery by its whole id.
+pub(crate) fn find(conn: &Connection, id: DeliveryId) -> Result<Option<Found>, Fault> {
+    Ok(find_key(conn, id.key())?.filter(|found| match found {
+        Found::Queued(queued) => queued.head.id == id,
+        Found::Ended(delivery) => delivery.id == id,
+    }))
+}
+
+fn one<T>(
+    conn: &Connection,
+    sql: &str,
+    key: i64,
+    read: impl FnOnce(&Row<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    let mut select = conn.prepare_cached(sql)?;
+    let mut rows = select.query([key])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// Every attempt that is known of a delivery, oldest first. `day` must exist.
+pub(crate) fn attempts(conn: &Connection, id: DeliveryId) -> Result<Vec<Attempt>, Fault> {
+    let day = day_of(id.key());
+    let mut attempts = Vec::new();
+    for sql in [attempts_sql(day), inline_attempt_sql(day)] {
+        let mut select = conn.prepare_cached(&sql)?;
+        let mut rows = select.query([id.key()])?;
+        while let Some(row) = rows.next()? {
+            if let Some(bytes) = row.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)? {
+                attempts.push(codec::attempt_of(bytes)?);
+            }
+        }
+    }
+    attempts.sort_by_key(|attempt| (attempt.number, attempt.id));
+    Ok(attempts)
+}
+
+/// An event by its row's key, without its payload. Its day may be gone.
+pub(crate) fn event_without_payload(conn: &Connection, key: i64) -> Result<Option<Event>, Fault> {
+    let day = day_of(key);
+    if !days::exists(conn, day)? {
+        return Ok(None);
+    }
+    one(conn, &event_sql(day), key, |row| {
+        Ok(Event {
+            id: EventId::from_parts(row.get(0)?, row.get(1)?),
+            type_name: row.get::<_, Arc<str>>(2)?,
+            location_id: tenant_id(row.get(3)?)?,
+            company_id: tenant_id(row.get(4)?)?,
+            app_id: tenant_id(row.get(5)?)?,
+            visibility: if row.get(6)? { Visibility::TestOnly } else { Visibility::Listed },
+            considered: codec::considered_of(row.get_ref(7)?.as_blob().map_err(rusqlite::Error::from)?)?,
+            payload: bytes::Bytes::new(),
+        })
+    })
+}
+
+/// The payload of an event whose day exists.
+pub(crate) fn payload(conn: &Connection, key: i64) -> Result<Option<bytes::Bytes>, Fault> {
+    one(conn, &payload_sql(day_of(key)), key, |row| Ok(bytes::Bytes::from(row.get::<_, Vec<u8>>(0)?)))
+}
+
+pub(crate) fn insert_event(tx: &mut Tx<'_>, event: &Event) -> Result<(), Fault> {
+    let sql = tx.days.get_or_create(tx.conn, day_of(event.id.key()))?;
+    tx.conn.prepare_cached(&sql.insert_event)?.execute(params![
+        event.id.key(),
+        event.id.salt(),
+        &*event.type_name,
+        event.location_id.as_ref().map(|id| id.as_str()),
+        event.company_id.as_ref().map(|id| id.as_str()),
+        event.app_id.as_ref().map(|id| id.as_str()),
+        event.visibility == Visibility::TestOnly,
+        codec::considered_bytes(&event.considered),
+        event.payload.as_ref(),
+    ])?;
+    Ok(())
+}
+
+/// `claim`: who holds it from the start.
+pub(crate) fn insert_queued(
+    tx: &mut Tx<'_>,
+    head: &DeliveryHead,
+    due_at: Timestamp,
+    claim: Option<Claim>,
+) -> Result<(), Fault> {
+    // So that the day is there when the delivery ends, and listings know where to look.
+    tx.days.get_or_create(tx.conn, day_of(head.id.key()))?;
+    tx.conn.prepare_cached(INSERT_QUEUED)?.execute(params![
+        head.id.key(),
+        head.id.salt(),
+        head.event_id.key(),
+        head.event_id.salt(),
+        codec::endpoint_bytes(head.endpoint_id),
+        &*head.type_name,
+        head.location_id.as_ref().map(|id| id.as_str()),
+        codec::trigger_number(head.trigger),
+        head.retry_of.map(|id| id.key()),
+        head.retry_of.map(|id| id.salt()),
+        due_at.as_millis(),
+        claim.map(|claim| claim.0),
+    ])?;
+    tx.queue_changed(1);
+    Ok(())
+}
+
+/// Appends an ended delivery to the log. Its queue row, if it had one, is gone already.
+pub(crate) fn insert_ended(tx: &mut Tx<'_>, head: &DeliveryHead, ending: Ending<'_>) -> Result<(), Fault> {
+    let sql = tx.days.get_or_create(tx.conn, day_of(head.id.key()))?;
+    tx.conn.prepare_cached(&sql.insert_delivery)?.execute(params![
+        head.id.key(),
+        head.id.salt(),
+        head.event_id.key(),
+        head.event_id.salt(),
+        codec::endpoint_bytes(head.endpoint_id),
+        &*head.type_name,
+        head.location_id.as_ref().map(|id| id.as_str()),
+        codec::trigger_number(head.trigger),
+        head.retry_of.map(|id| id.key()),
+        head.retry_of.map(|id| id.salt()),
+        codec::status_number(ending.status),
+        ending.reason.map(codec::end_reason_number),
+        ending.attempt_count,
+        ending.completed_at.as_millis(),
+        ending.attempt.map(codec::attempt_bytes),
+    ])?;
+    note_ending(tx, head, ending)
+}
+
+/// Keeps `undelivered`. A first attempt that succeeds has no row there, so it costs nothing.
+fn note_ending(tx: &mut Tx<'_>, head: &DeliveryHead, ending: Ending<'_>) -> Result<(), Fault> {
+    let first_flight = head.trigger == Trigger::Event && ending.attempt_count <= 1;
+    match (ending.status, head.trigger) {
+        (_, Trigger::Test) => Ok(()),
+        (Status::Succeeded, _) if first_flight => Ok(()),
+        (Status::Succeeded, _) => note_delivered(tx, head),
+        // A retry says nothing: what it repeats is noted, or succeeded.
+        (_, Trigger::Retry | Trigger::Replay) => Ok(()),
+        (_, Trigger::Event) => {
+            note_undelivered(tx, head.event_id, head.endpoint_id, head.location_id.as_ref())
+        }
+    }
+}
+
+fn note_delivered(tx: &mut Tx<'_>, head: &DeliveryHead) -> Result<(), Fault> {
+    let Some(sql) = tx.days.get(day_of(head.event_id.key())) else { return Ok(()) };
+    let endpoint_id = codec::endpoint_bytes(head.endpoint_id);
+    tx.conn.prepare_cached(&sql.delete_undelivered)?.execute(params![head.event_id.key(), endpoint_id])?;
+    Ok(())
+}
+
+/// The event has not succeeded at this endpoint, as far as we know now. Its day may be gone.
+pub(crate) fn note_undelivered(
+    tx: &mut Tx<'_>,
+    event_id: EventId,
+    endpoint_id: EndpointId,
+    location_id: Option<&LocationId>,
+) -> Result<(), Fault> {
+    let Some(sql) = tx.days.get(day_of(event_id.key())) else { return Ok(()) };
+    let location_id = location_id.map(LocationId::as_str);
+    let endpoint_id = codec::endpoint_bytes(endpoint_id);
+    tx.conn.prepare_cached(&sql.insert_undelivered)?.execute(params![
+        event_id.key(),
+        endpoint_id,
+        location_id
+    ])?;
+    Ok(())
+}
+
+/// Keeps an attempt beside its delivery: an earlier one, or one that came late. `true` when it was not there before.
+pub(crate) fn insert_attempt(tx: &mut Tx<'_>, id: DeliveryId, attempt: &Attempt) -> Result<bool, Fault> {
+    let sql = tx.days.get_or_create(tx.conn, day_of(id.key()))?;
+    let bytes = codec::attempt_bytes(attempt);
+    let inserted =
+        tx.conn.prepare_cached(&sql.insert_attempt)?.execute(params![id.key(), attempt.id.key(), bytes])?;
+    Ok(inserted == 1)
+}

@@ -1,0 +1,102 @@
+//! Retention in slices, readiness, and closing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::time::Timestamp;
+use rusqlite::params;
+use store::StoreError;
+use store::maintenance::{Maintenance, Swept};
+
+use crate::SqliteStore;
+use crate::days::{self, Day, day_at, first_key_of, suffix};
+use crate::fault::Fault;
+use crate::writer::Tx;
+
+/// Rows removed in one call; few enough that an event's publisher hardly notices.
+const SLICE_ROWS: i64 = 2_000;
+
+pub(crate) const EXPIRED_ANSWERS: &str = "DELETE FROM kept_answers WHERE (owner, path, key) IN \
+    (SELECT owner, path, key FROM kept_answers INDEXED BY kept_answers_expiry WHERE expires_at <= ?1 LIMIT ?2)";
+pub(crate) const EXPIRED_QUEUED: &str =
+    "DELETE FROM queue WHERE key IN (SELECT key FROM queue WHERE key < ?1 ORDER BY key LIMIT ?2)";
+pub(crate) const FORGOTTEN_ENDPOINTS: &str = "DELETE FROM endpoints WHERE id IN \
+    (SELECT id FROM endpoints INDEXED BY endpoints_deleted WHERE state = 2 AND state_since < ?1 LIMIT ?2)";
+pub(crate) const NEW_PROBE: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', x'00')";
+
+#[async_trait]
+impl Maintenance for SqliteStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read("reading", |conn| days::exists(conn, 0).map(|_| ())).await?;
+        let probe = |tx: &mut Tx<'_>| {
+            tx.conn.prepare_cached(NEW_PROBE)?.execute([])?;
+            Ok(())
+        };
+        self.write("writing", probe).await
+    }
+
+    async fn sweep(&self, horizon: Timestamp, now: Timestamp) -> Result<Swept, StoreError> {
+        self.write("removing what is old", move |tx| sweep(tx, horizon, now)).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+        let threads = Arc::clone(&self.threads);
+        if let Err(error) = tokio::task::spawn_blocking(move || threads.close()).await {
+            tracing::error!(%error, "closing the store failed");
+        }
+    }
+}
+
+/// A day goes when all of it is older than the horizon.
+fn sweep(tx: &mut Tx<'_>, horizon: Timestamp, now: Timestamp) -> Result<Swept, Fault> {
+    let first_day_kept = day_at(horizon);
+    let answers = tx.conn.prepare_cached(EXPIRED_ANSWERS)?.execute([now.as_millis(), SLICE_ROWS])?;
+    let expired = params![first_key_of(first_day_kept), SLICE_ROWS];
+    let queued = tx.conn.prepare_cached(EXPIRED_QUEUED)?.execute(expired)?;
+    tx.queue_changed(-(queued as i64));
+    if is_full(answers) || is_full(queued) {
+        return Ok(Swept::More);
+    }
+    match days::all(tx.conn)?.last() {
+        Some(oldest) if *oldest < first_day_kept => sweep_day(tx, *oldest),
+        _ => sweep_endpoints(tx, first_day_kept),
+    }
+}
+
+fn is_full(removed: usize) -> bool {
+    removed as i64 >= SLICE_ROWS
+}
+
+/// Empties the day's tables, then drops them.
+fn sweep_day(tx: &mut Tx<'_>, day: Day) -> Result<Swept, Fault> {
+    for sql in emptying_sql(day) {
+        if is_full(tx.conn.prepare_cached(&sql)?.execute([SLICE_ROWS])?) {
+            return Ok(Swept::More);
+        }
+    }
+    tx.days.drop_day(tx.conn, day)?;
+    Ok(Swept::More)
+}
+
+pub(crate) fn emptying_sql(day: Day) -> [String; 4] {
+    let d = suffix(day);
+    let by_key = |table: &str, key: &str| {
+        format!(
+            "DELETE FROM {table}_{d} WHERE {key} IN (SELECT {key} FROM {table}_{d} ORDER BY {key} LIMIT ?1)"
+        )
+    };
+    [
+        by_key("deliveries", "key"),
+        by_key("attempts", "delivery_key"),
+        by_key("undelivered", "event_key"),
+        by_key("events", "key"),
+    ]
+}
+
+/// Those deleted before the first day that is kept: nothing in the log speaks of them any more.
+fn sweep_endpoints(tx: &mut Tx<'_>, first_day_kept: Day) -> Result<Swept, Fault> {
+    let before = domain::id::key_time(first_key_of(first_day_kept)).as_millis();
+    let removed = tx.conn.prepare_cached(FORGOTTEN_ENDPOINTS)?.execute(params![before, SLICE_ROWS])?;
+    Ok(if is_full(removed) { Swept::More } else { Swept::Done })
+}

@@ -1,0 +1,281 @@
+//! The queue: claims, outcomes, and what ends without an attempt. Everything here is one short transaction.
+
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use domain::delivery::{EndReason, Status, Trigger};
+use domain::event::Event;
+use domain::id::EndpointId;
+use domain::retry::Verdict;
+use domain::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use store::StoreError;
+use store::once::MaybeOnce;
+use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
+
+use crate::SqliteStore;
+use crate::codec;
+use crate::days::day_of;
+use crate::fault::Fault;
+use crate::log::{self, DeliveryHead, Ending, Found, Queued};
+use crate::once::once;
+use crate::writer::Tx;
+
+/// One step of a skip scan: the first endpoint after ?1 with its earliest due time.
+pub(crate) const NEXT_DUE_ENDPOINT: &str = "SELECT endpoint_id, due_at FROM queue INDEXED BY queue_due \
+    WHERE claim IS NULL AND endpoint_id > ?1 ORDER BY endpoint_id, due_at LIMIT 1";
+pub(crate) const DUE_ROWS: &str = "SELECT key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, \
+    retry_key, retry_salt, attempt_count, due_at, claim FROM queue INDEXED BY queue_due \
+    WHERE claim IS NULL AND endpoint_id = ?1 AND due_at <= ?2 ORDER BY due_at, key LIMIT ?3";
+pub(crate) const NEXT_DUE_AT: &str = "SELECT due_at FROM queue INDEXED BY queue_due \
+    WHERE claim IS NULL AND endpoint_id = ?1 ORDER BY due_at LIMIT 1";
+pub(crate) const CLAIM: &str = "UPDATE queue SET claim = ?2 WHERE key = ?1";
+pub(crate) const COMPLETE: &str = "DELETE FROM queue WHERE key = ?1 AND claim = ?2";
+pub(crate) const PUT_OFF: &str = "UPDATE queue SET claim = NULL, due_at = ?3, attempt_count = attempt_count + 1 WHERE key = ?1 AND claim = ?2";
+pub(crate) const RELEASE: &str = "UPDATE queue SET claim = NULL, due_at = ?3 WHERE key = ?1 AND claim = ?2";
+pub(crate) const IS_ENABLED: &str = "SELECT 1 FROM endpoints WHERE id = ?1 AND state = 0";
+
+#[async_trait]
+impl Queue for SqliteStore {
+    async fn due(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<Due>, StoreError> {
+        self.read("looking for due deliveries", move |conn| due(conn, after, limit)).await
+    }
+
+    async fn claim(&self, wants: Vec<Want>, now: Timestamp) -> Result<Vec<Granted>, StoreError> {
+        let claim = move |tx: &mut Tx<'_>| wants.iter().map(|want| grant(tx, *want, now)).collect();
+        self.write("claiming deliveries", claim).await
+    }
+
+    async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, StoreError> {
+        let record_all = move |tx: &mut Tx<'_>| {
+            records.iter().map(|outcome| record(tx, outcome)).collect::<Result<_, _>>()
+        };
+        self.write("recording attempts", record_all).await
+    }
+
+    async fn release(&self, releases: Vec<Release>) -> Result<(), StoreError> {
+        self.write("releasing deliveries", move |tx| {
+            releases.iter().try_for_each(|one| release(tx.conn, *one))
+        })
+        .await
+    }
+
+    async fn end_deliveries(
+        &self,
+        endpoint_id: EndpointId,
+        reason: EndReason,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.write("ending deliveries", move |tx| end_deliveries(tx, endpoint_id, (reason, now), limit)).await
+    }
+
+    async fn record_test(
+        &self,
+        event: Event,
+        record: Record,
+        maybe_once: MaybeOnce<()>,
+    ) -> Result<(), StoreError> {
+        let store = move |tx: &mut Tx<'_>| {
+            once(tx, maybe_once, event.created_at(), |tx| {
+                log::insert_event(tx, &event)?;
+                end_after_attempt(tx, &record)
+            })
+        };
+        self.write("recording a test", store).await
+    }
+
+    async fn queue_length(&self) -> Result<u64, StoreError> {
+        Ok(self.memory.queue_length.load(Ordering::Relaxed).try_into().unwrap_or(0))
+    }
+}
+
+fn due(conn: &Connection, after: Option<EndpointId>, limit: usize) -> Result<Vec<Due>, Fault> {
+    let mut select = conn.prepare_cached(NEXT_DUE_ENDPOINT)?;
+    let mut after = after.map_or_else(Vec::new, |id| codec::endpoint_bytes(id).to_vec());
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let next = select
+            .query_row([&after], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, i64>(1)?)))
+            .optional()?;
+        let Some((endpoint, due_at)) = next else { break };
+        found.push(Due { endpoint_id: codec::endpoint_of(endpoint), due_at: Timestamp::from_millis(due_at) });
+        after = endpoint.to_vec();
+    }
+    Ok(found)
+}
+
+fn grant(tx: &mut Tx<'_>, want: Want, now: Timestamp) -> Result<Granted, Fault> {
+    let mut deliveries = Vec::new();
+    if is_enabled(tx.conn, want.endpoint_id)? {
+        for queued in due_rows(tx.conn, want.endpoint_id, now, want.limit)? {
+            deliveries.extend(take(tx, queued)?);
+        }
+    }
+    let next_due_at = next_due_at(tx.conn, want.endpoint_id)?;
+    Ok(Granted { endpoint_id: want.endpoint_id, deliveries, next_due_at })
+}
+
+pub(crate) fn is_enabled(conn: &Connection, id: EndpointId) -> Result<bool, Fault> {
+    let found =
+        conn.prepare_cached(IS_ENABLED)?.query_row([codec::endpoint_bytes(id)], |_| Ok(())).optional()?;
+    Ok(found.is_some())
+}
+
+fn due_rows(conn: &Connection, id: EndpointId, now: Timestamp, limit: usize) -> Result<Vec<Queued>, Fault> {
+    let mut select = conn.prepare_cached(DUE_ROWS)?;
+    let mut rows = select.query(params![codec::endpoint_bytes(id), now.as_millis(), limit as i64])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(log::queued_of_row(row)?);
+    }
+    Ok(found)
+}
+
+fn next_due_at(conn: &Connection, id: EndpointId) -> Result<Option<Timestamp>, Fault> {
+    let mut select = conn.prepare_cached(NEXT_DUE_AT)?;
+    let due_at = select.query_row([codec::endpoint_bytes(id)], |row| row.get(0)).optional()?;
+    Ok(due_at.map(Timestamp::from_millis))
+}
+
+/// Holds the delivery. One whose event is no longer kept cannot be sent: it goes with its event.
+fn take(tx: &mut Tx<'_>, queued: Queued) -> Result<Option<ClaimedDelivery>, Fault> {
+    let head = queued.head;
+    let Some(payload) = payload(tx, &head)? else {
+        tx.conn.prepare_cached(log::DELETE_QUEUED)?.execute([head.id.key()])?;
+        tx.queue_changed(-1);
+        return Ok(None);
+    };
+    tx.conn.prepare_cached(CLAIM)?.execute(params![head.id.key(), tx.claim.0])?;
+    Ok(Some(ClaimedDelivery {
+        id: head.id,
+        event_id: head.event_id,
+        endpoint_id: head.endpoint_id,
+        type_name: head.type_name,
+        location_id: head.location_id,
+        trigger: head.trigger,
+        retry_of: head.retry_of,
+        attempt_count: queued.attempt_count,
+        claim: tx.claim,
+        payload: payload.into(),
+    }))
+}
+
+fn payload(tx: &Tx<'_>, head: &DeliveryHead) -> Result<Option<Vec<u8>>, Fault> {
+    let key = head.event_id.key();
+    let Some(sql) = tx.days.get(day_of(key)) else { return Ok(None) };
+    let payload = tx.conn.prepare_cached(&sql.payload)?.query_row([key], |row| row.get(0)).optional()?;
+    Ok(payload)
+}
+
+fn record(tx: &mut Tx<'_>, record: &Record) -> Result<Recorded, Fault> {
+    let (key, claim) = (record.delivery.id.key(), record.delivery.claim.0);
+    let held = match record.verdict {
+        Verdict::RetryAt(at) => {
+            tx.conn.prepare_cached(PUT_OFF)?.execute(params![key, claim, at.as_millis()])?
+        }
+        Verdict::Succeeded | Verdict::Ended(_) => tx.conn.prepare_cached(COMPLETE)?.execute([key, claim])?,
+    };
+    if held == 0 {
+        record_late(tx, record)?;
+        return Ok(Recorded::Lost);
+    }
+    match record.verdict {
+        Verdict::RetryAt(_) => record_failure(tx, record)?,
+        Verdict::Succeeded | Verdict::Ended(_) => {
+            tx.queue_changed(-1);
+            end_after_attempt(tx, record)?;
+        }
+    }
+    Ok(Recorded::Applied)
+}
+
+fn record_failure(tx: &mut Tx<'_>, record: &Record) -> Result<(), Fault> {
+    let delivery = &record.delivery;
+    log::insert_attempt(tx, delivery.id, &record.attempt)?;
+    if delivery.attempt_count == 0 && delivery.trigger == Trigger::Event {
+        log::note_undelivered(tx, delivery.event_id, delivery.endpoint_id, delivery.location_id.as_ref())?;
+    }
+    Ok(())
+}
+
+/// The claim is gone. Where the delivery has ended, its log shows the attempt that was made all the same.
+fn record_late(tx: &mut Tx<'_>, record: &Record) -> Result<(), Fault> {
+    let id = record.delivery.id;
+    let Some(Found::Ended(_)) = log::find(tx.conn, id)? else { return Ok(()) };
+    let day = day_of(id.key());
+    let inline: Option<Vec<u8>> =
+        tx.conn.prepare_cached(&log::inline_attempt_sql(day))?.query_row([id.key()], |row| row.get(0))?;
+    let known = inline.map(|bytes| codec::attempt_id_of(&bytes)).transpose()? == Some(record.attempt.id);
+    if !known && log::insert_attempt(tx, id, &record.attempt)? {
+        tx.conn.prepare_cached(&log::count_late_attempt_sql(day))?.execute([id.key()])?;
+    }
+    Ok(())
+}
+
+/// The attempt was the last. A test is over after its one attempt, whatever the verdict.
+fn end_after_attempt(tx: &mut Tx<'_>, record: &Record) -> Result<(), Fault> {
+    let reason = match record.verdict {
+        Verdict::Succeeded => None,
+        Verdict::Ended(reason) => Some(reason),
+        Verdict::RetryAt(_) => Some(EndReason::Exhausted),
+    };
+    let ending = Ending {
+        status: reason.map_or(Status::Succeeded, EndReason::status),
+        reason,
+        attempt_count: record.delivery.attempt_count + 1,
+        completed_at: record.attempt.started_at.plus_millis(i64::from(record.attempt.duration_ms)),
+        attempt: Some(&record.attempt),
+    };
+    log::insert_ended(tx, &head_of(&record.delivery), ending)
+}
+
+fn head_of(delivery: &ClaimedDelivery) -> DeliveryHead {
+    DeliveryHead {
+        id: delivery.id,
+        event_id: delivery.event_id,
+        endpoint_id: delivery.endpoint_id,
+        type_name: delivery.type_name.clone(),
+        location_id: delivery.location_id.clone(),
+        trigger: delivery.trigger,
+        retry_of: delivery.retry_of,
+    }
+}
+
+fn release(conn: &Connection, release: Release) -> Result<(), Fault> {
+    let due_at = release.due_at.as_millis();
+    conn.prepare_cached(RELEASE)?.execute(params![release.id.key(), release.claim.0, due_at])?;
+    Ok(())
+}
+
+fn end_deliveries(
+    tx: &mut Tx<'_>,
+    endpoint_id: EndpointId,
+    (reason, now): (EndReason, Timestamp),
+    limit: usize,
+) -> Result<usize, Fault> {
+    let unheld = due_rows(tx.conn, endpoint_id, Timestamp::from_millis(i64::MAX), limit)?;
+    for queued in &unheld {
+        end_unattempted(tx, queued, reason, now)?;
+    }
+    Ok(unheld.len())
+}
+
+/// Ends an unfinished delivery, held or not, as it stands.
+pub(crate) fn end_unattempted(
+    tx: &mut Tx<'_>,
+    queued: &Queued,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    tx.conn.prepare_cached(log::DELETE_QUEUED)?.execute([queued.head.id.key()])?;
+    tx.queue_changed(-1);
+    let ending = Ending {
+        status: reason.status(),
+        reason: Some(reason),
+        attempt_count: queued.attempt_count,
+        completed_at: now,
+        attempt: None,
+    };
+    log::insert_ended(tx, &queued.head, ending)
+}

@@ -1,0 +1,152 @@
+//! The file: who may open it, what is kept over a restart, what goes when it is old.
+
+use domain::delivery::Status;
+use domain::retry::Verdict;
+use domain::scope::Scope;
+use domain::time::Timestamp;
+use rusqlite::Connection;
+use store::deliveries::{Deliveries, DeliveryFilter};
+use store::events::{EventFilter, Events};
+use store::maintenance::{Maintenance, Swept};
+use store::page::PageRequest;
+use store::queue::{Queue, Recorded, Want};
+use store::{Store, StoreError};
+
+use super::{KEY, NOW, World, open};
+use crate::{OpenError, Settings, SqliteStore};
+
+const PAGE: PageRequest = PageRequest { limit: 50, before: None };
+
+#[tokio::test]
+async fn a_data_directory_is_used_by_one_store_at_a_time() {
+    let world = World::new();
+    assert!(matches!(open(world.dir.path()), Err(OpenError::Locked { .. })));
+    world.store.close().await;
+    assert!(open(world.dir.path()).is_ok());
+}
+
+#[tokio::test]
+async fn another_master_key_is_refused_and_the_right_one_still_opens() {
+    let World { store, dir, .. } = World::new();
+    store.close().await;
+    let wrong = Settings { data_dir: dir.path().to_owned(), master_key: [8; 32] };
+    assert!(matches!(SqliteStore::open(wrong, NOW), Err(OpenError::WrongMasterKey)));
+    assert!(open(dir.path()).is_ok());
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_as_it_is() {
+    let World { store, dir, .. } = World::new();
+    store.close().await;
+    let file = Connection::open(dir.path().join("hoopoe.db")).unwrap();
+    file.pragma_update(None, "user_version", 99).unwrap();
+    assert!(matches!(open(dir.path()), Err(OpenError::SchemaNewer { found: 99, known: 1 })));
+    let version: i64 = file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 99);
+}
+
+#[test]
+fn a_file_that_is_no_database_or_not_ours_is_refused_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hoopoe.db");
+    let junk = vec![b'?'; 8_192];
+    std::fs::write(&path, &junk).unwrap();
+    assert!(matches!(open(dir.path()), Err(OpenError::Damaged { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), junk);
+    std::fs::remove_file(&path).unwrap();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    assert!(matches!(open(dir.path()), Err(OpenError::Damaged { .. })));
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    assert!(matches!(open(&file.join("below")), Err(OpenError::Directory { .. })));
+}
+
+#[tokio::test]
+async fn a_restart_keeps_everything_and_frees_the_claims() {
+    let World { store, dir, ids } = World::new();
+    let world = World { store, ids, dir };
+    let endpoint = world.endpoint().await;
+    let publication = world.publication(&endpoint, NOW);
+    let claim = world.store.publish(vec![publication.clone()], None).await.unwrap();
+    let World { store, dir, ids } = world;
+    store.close().await;
+    drop(store);
+    let world = World { store: open(dir.path()).unwrap(), ids, dir };
+    assert_eq!(world.store.routes().endpoint(endpoint.id).as_deref(), Some(&*endpoint));
+    assert_eq!(world.store.queue_length().await.unwrap(), 1);
+    let late = world.record(&publication, claim, Verdict::Succeeded);
+    assert_eq!(world.store.record(vec![late]).await.unwrap(), [Recorded::Lost]);
+    let want = Want { endpoint_id: endpoint.id, limit: 10 };
+    let granted = world.store.claim(vec![want], NOW).await.unwrap();
+    assert_eq!(granted[0].deliveries.len(), 1);
+    assert_eq!(granted[0].deliveries[0].payload, publication.event.payload);
+    assert_ne!(granted[0].deliveries[0].claim, claim);
+}
+
+#[tokio::test]
+async fn secrets_are_nowhere_in_the_clear() {
+    let World { store, dir, ids } = World::new();
+    let world = World { store, ids, dir };
+    world.endpoint().await;
+    world.store.close().await;
+    for entry in std::fs::read_dir(world.dir.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        for secret in ["whsec_plain", "hidden-value", std::str::from_utf8(&KEY).unwrap()] {
+            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_day_that_is_over_goes_with_all_that_it_holds() {
+    let world = World::new();
+    let endpoint = world.endpoint().await;
+    let next_day = NOW.plus_seconds(86_400);
+    let (old, held, new) = (
+        world.publication(&endpoint, NOW),
+        world.publication(&endpoint, NOW),
+        world.publication(&endpoint, next_day),
+    );
+    let claim = world.store.publish(vec![old.clone(), held.clone(), new.clone()], None).await.unwrap();
+    for one in [&old, &new] {
+        world.store.record(vec![world.record(one, claim, Verdict::Succeeded)]).await.unwrap();
+    }
+    let midnight: Timestamp = "2023-11-15T00:00:00Z".parse().unwrap();
+    sweep_all(&world, midnight.plus_millis(-1)).await;
+    assert!(world.store.event(&Scope::Platform, old.event.id).await.is_ok(), "the day is not over");
+    sweep_all(&world, midnight).await;
+    let gone = world.store.event(&Scope::Platform, old.event.id).await;
+    assert!(matches!(gone, Err(StoreError::NotFound)));
+    assert_eq!(world.store.queue_length().await.unwrap(), 0);
+    let events = world.store.list_events(&Scope::Platform, EventFilter::default(), PAGE).await.unwrap();
+    assert_eq!(events.rows, [new.event]);
+    let deliveries =
+        world.store.list_deliveries(&Scope::Platform, DeliveryFilter::default(), PAGE).await.unwrap();
+    let shown: Vec<_> = deliveries.rows.iter().map(|delivery| (delivery.id, delivery.status)).collect();
+    assert_eq!(shown, [(new.deliveries[0].id, Status::Succeeded)]);
+    let late = world.record(&held, claim, Verdict::Succeeded);
+    assert_eq!(world.store.record(vec![late]).await.unwrap(), [Recorded::Lost]);
+    let tables: i64 = world
+        .store
+        .read("counting tables", |conn| {
+            let sql = "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%_20231114%'";
+            Ok(conn.query_row(sql, [], |row| row.get(0))?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(tables, 0);
+}
+
+async fn sweep_all(world: &World, horizon: Timestamp) {
+    for _ in 0..100 {
+        if world.store.sweep(horizon, NOW).await.unwrap() == Swept::Done {
+            return;
+        }
+    }
+    panic!("the sweep does not end");
+}

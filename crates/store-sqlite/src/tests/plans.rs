@@ -1,0 +1,162 @@
+//! Every statement that traffic or a listing runs is answered from an index in its order: nothing is scanned or sorted.
+
+use rusqlite::Connection;
+
+use super::World;
+use crate::days::{DAY_EXISTS, DAYS, DaySql, day_at};
+use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, queued_keys_sql};
+use crate::events::{EventOrder, Place, events_sql, undelivered_sql, unfinished_sql};
+use crate::maintenance::{self, emptying_sql};
+use crate::{api_keys, endpoint_rows, endpoints, log, once, queue, scope, tenants};
+
+#[tokio::test]
+async fn no_statement_scans_a_table_or_sorts() {
+    let world = World::new();
+    let day = day_at(super::NOW);
+    world
+        .store
+        .write("making a day", move |tx| tx.days.get_or_create(tx.conn, day).map(|_| ()))
+        .await
+        .unwrap();
+    let statements = statements(day);
+    let count = statements.len();
+    let faults = world
+        .store
+        .read("explaining", move |conn| {
+            Ok(statements.iter().filter_map(|sql| fault(conn, sql)).collect::<Vec<_>>())
+        })
+        .await
+        .unwrap();
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(count > 60);
+}
+
+#[tokio::test]
+async fn a_statement_that_scans_or_sorts_is_noticed() {
+    let world = World::new();
+    let found = world.store.read("explaining", |conn| {
+        Ok([
+            "SELECT key FROM queue WHERE type = ?1",
+            "SELECT key FROM queue WHERE endpoint_id = ?1 ORDER BY due_at",
+        ]
+        .map(|sql| fault(conn, sql).is_some()))
+    });
+    assert_eq!(found.await.unwrap(), [true, true]);
+}
+
+fn fault(conn: &Connection, sql: &str) -> Option<String> {
+    let mut explain =
+        conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap_or_else(|error| panic!("{error}: {sql}"));
+    let unbound = vec![rusqlite::types::Null; explain.parameter_count()];
+    let plan: Vec<String> = explain
+        .query_map(rusqlite::params_from_iter(unbound), |row| row.get(3))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let bad = plan.iter().any(|step| is_scan(step) || step.contains("TEMP B-TREE"));
+    bad.then(|| format!("{sql}\n{plan:#?}"))
+}
+
+/// The slices of a sweep walk a key's order up to their limit.
+fn is_scan(step: &str) -> bool {
+    step.starts_with("SCAN") && !WALKED.iter().any(|table| step.starts_with(&format!("SCAN {table}")))
+}
+
+/// Small by nature, or walked in the order of its key with a limit.
+const WALKED: [&str; 5] = ["days", "deliveries_", "attempts_", "undelivered_", "events_"];
+
+fn statements(day: i64) -> Vec<String> {
+    let mut all: Vec<String> = [
+        DAYS,
+        DAY_EXISTS,
+        log::INSERT_QUEUED,
+        log::QUEUED,
+        log::DELETE_QUEUED,
+        log::HELD_BACK,
+        queue::NEXT_DUE_ENDPOINT,
+        queue::DUE_ROWS,
+        queue::NEXT_DUE_AT,
+        queue::CLAIM,
+        queue::COMPLETE,
+        queue::PUT_OFF,
+        queue::RELEASE,
+        queue::IS_ENABLED,
+        once::TAKEN,
+        once::KEEP,
+        once::KEPT,
+        deliveries::BRING_FORWARD,
+        scope::COMPANY_OF,
+        scope::OWNER_OF,
+        scope::ENDPOINTS_OF_OWNER,
+        scope::ENDPOINTS_IN_COMPANY,
+        scope::LOCATIONS_OF_COMPANY,
+        endpoint_rows::PUT,
+        endpoints::COUNT_OF_OWNER,
+        endpoints::LIST_ALL,
+        endpoints::LIST_OF_OWNER,
+        tenants::PUT_LOCATION,
+        tenants::LOCATION,
+        tenants::DELETE_LOCATION,
+        tenants::PUT_APP,
+        tenants::APP,
+        tenants::DELETE_APP,
+        tenants::DELETE_INSTALLS,
+        tenants::INSTALL,
+        tenants::UNINSTALL,
+        tenants::INSTALLS,
+        api_keys::INSERT,
+        api_keys::BY_ID,
+        api_keys::LIST,
+        api_keys::DELETE,
+        maintenance::EXPIRED_ANSWERS,
+        maintenance::EXPIRED_QUEUED,
+        maintenance::FORGOTTEN_ENDPOINTS,
+        maintenance::NEW_PROBE,
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let DaySql {
+        insert_event,
+        insert_delivery,
+        insert_attempt,
+        insert_undelivered,
+        delete_undelivered,
+        payload,
+    } = DaySql::new(day);
+    all.extend([
+        insert_event,
+        insert_delivery,
+        insert_attempt,
+        insert_undelivered,
+        delete_undelivered,
+        payload,
+    ]);
+    all.extend([
+        log::ended_sql(day),
+        log::inline_attempt_sql(day),
+        log::attempts_sql(day),
+        log::event_sql(day),
+        log::payload_sql(day),
+        log::count_late_attempt_sql(day),
+        endpoint_rows::by_id_sql(),
+    ]);
+    all.extend(listings(day));
+    all.extend(emptying_sql(day));
+    all
+}
+
+fn listings(day: i64) -> Vec<String> {
+    let mut listings = Vec::new();
+    for order in DeliveryOrder::ALL {
+        listings.push(ended_keys_sql(day, order));
+        listings.push(queued_keys_sql(order));
+    }
+    listings.extend(
+        [EventOrder::Time, EventOrder::Location, EventOrder::Company].map(|order| events_sql(day, order)),
+    );
+    for place in [Place::Anywhere, Place::OneLocation] {
+        listings.push(undelivered_sql(day, place));
+        listings.push(unfinished_sql(place));
+    }
+    listings
+}

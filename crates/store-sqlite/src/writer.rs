@@ -1,0 +1,334 @@
+//! The one writer: a thread that owns the only connection that writes.
+//!
+//! It waits for an operation, opens a transaction, runs whatever else has arrived, commits (one fsync for all), brings
+//! the memory up to date, and only then answers. Each operation runs in its own savepoint, so that a refused one spoils
+//! no other; a failed disk or commit undoes the whole batch and everybody is told `Unavailable`. No waiting for company:
+//! company gathers while the fsync before runs.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use domain::limits::COMMIT_GATHER_MS_MAX;
+use parking_lot::{Mutex, RwLock};
+use rusqlite::Connection;
+use store::StoreError;
+use store::queue::Claim;
+use store::vault::Vault;
+use tokio::sync::oneshot;
+
+use crate::checkpoint::{self, Checkpoints};
+use crate::days::Days;
+use crate::fault::{self, Fault};
+use crate::memory::Memory;
+use crate::stats::Stats;
+
+/// Operations in one transaction.
+const BATCH_OPS_MAX: usize = 4_096;
+/// Operations that wait for the writer; beyond that callers are told `Unavailable` at once.
+const WAITING_OPS_MAX: usize = 16_384;
+
+/// What an operation works with.
+pub(crate) struct Tx<'c> {
+    pub conn: &'c Connection,
+    pub days: &'c mut Days,
+    pub vault: &'c Vault,
+    /// Under which this process holds deliveries.
+    pub claim: Claim,
+    effects: Vec<Effect>,
+    queue_change: i64,
+}
+
+/// A change of the memory, to be made when the transaction is durable.
+type Effect = Box<dyn FnOnce(&Memory)>;
+
+impl Tx<'_> {
+    pub(crate) fn after_commit(&mut self, effect: impl FnOnce(&Memory) + 'static) {
+        self.effects.push(Box::new(effect));
+    }
+
+    /// Keeps the count of unfinished deliveries.
+    pub(crate) fn queue_changed(&mut self, by: i64) {
+        self.queue_change += by;
+    }
+}
+
+/// The thread's handle.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    sender: RwLock<Option<SyncSender<Box<dyn Operation>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the thread owns.
+pub(crate) struct WriterParts {
+    pub conn: Connection,
+    pub days: Days,
+    pub vault: Vault,
+    pub claim: Claim,
+    pub memory: Arc<Memory>,
+    pub stats: Arc<Stats>,
+    pub checkpoints: Arc<Checkpoints>,
+}
+
+impl Writer {
+    pub(crate) fn start(mut parts: WriterParts) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(WAITING_OPS_MAX);
+        let frames = checkpoint::count_frames(&mut parts.conn).map_err(std::io::Error::other)?;
+        let thread = std::thread::Builder::new().name("hoopoe-writer".to_owned()).spawn(move || {
+            WriterThread { parts, frames, restart_at: checkpoint::RESTART_FRAMES }.run(&receiver)
+        })?;
+        Ok(Self { sender: RwLock::new(Some(sender)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Runs `work` in the next transaction and answers when it is durable. Dropping the future does not stop the work.
+    pub(crate) async fn write<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.send(Box::new(Call { doing, work: Some(work), result: None, reply }))?;
+        answer.await.unwrap_or_else(|_| Err(fault::closed()))
+    }
+
+    fn send(&self, operation: Box<dyn Operation>) -> Result<(), StoreError> {
+        let sender = self.sender.read();
+        match sender.as_ref().ok_or_else(fault::closed)?.try_send(operation) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                Err(StoreError::Unavailable { reason: "too many writes are waiting for the disk".to_owned() })
+            }
+            Err(TrySendError::Disconnected(_)) => Err(fault::closed()),
+        }
+    }
+
+    /// Takes no more operations, runs those that wait, and ends the thread. Blocks.
+    pub(crate) fn close(&self) {
+        drop(self.sender.write().take());
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer's thread panicked");
+        }
+    }
+}
+
+/// One caller's operation.
+trait Operation: Send {
+    /// `Err`: the transaction is lost, for everybody in it.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Fault>;
+    fn answer(self: Box<Self>, batch: &Batch);
+}
+
+/// How a batch ended.
+enum Batch {
+    Committed,
+    Lost { reason: String },
+}
+
+struct Call<T, F> {
+    doing: &'static str,
+    work: Option<F>,
+    /// Still `None` after `work` was taken: it panicked.
+    result: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the operation panicked")]
+struct Panicked;
+
+impl<T, F> Operation for Call<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        let effects = tx.effects.len();
+        let queue_change = tx.queue_change;
+        tx.conn.prepare_cached("SAVEPOINT operation")?.execute([])?;
+        let work = self.work.take().expect("an operation is run once");
+        match work(tx) {
+            Ok(value) => self.result = Some(Ok(value)),
+            Err(fault) if fault.is_own() => {
+                tx.conn.prepare_cached("ROLLBACK TO operation")?.execute([])?;
+                tx.effects.truncate(effects);
+                tx.queue_change = queue_change;
+                tx.days.rolled_back(tx.conn)?;
+                self.result = Some(Err(fault.told(self.doing)));
+            }
+            Err(fault) => {
+                self.result = Some(Err(fault::closed()));
+                return Err(fault);
+            }
+        }
+        tx.conn.prepare_cached("RELEASE operation")?.execute([])?;
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, batch: &Batch) {
+        let panicked = self.work.is_none() && self.result.is_none();
+        let result = match (self.result, batch) {
+            _ if panicked => Err(StoreError::Internal { doing: self.doing, source: Panicked.into() }),
+            (Some(result), Batch::Committed) => result,
+            // Also of one that was refused: what it was refused for may have been undone.
+            (_, Batch::Lost { reason }) => Err(StoreError::Unavailable { reason: reason.clone() }),
+            (None, Batch::Committed) => Err(fault::closed()),
+        };
+        // The caller may be gone; what was done stays done.
+        let _ = self.reply.send(result);
+    }
+}
+
+struct WriterThread {
+    parts: WriterParts,
+    /// Frames in the write-ahead log, as of the last commit.
+    frames: Arc<AtomicU64>,
+    /// When the log is this long, the next pause between batches starts it over.
+    restart_at: u64,
+}
+
+impl WriterThread {
+    fn run(mut self, receiver: &Receiver<Box<dyn Operation>>) {
+        while let Ok(first) = receiver.recv() {
+            self.batch(first, receiver);
+            self.watch_wal();
+        }
+    }
+
+    fn batch(&mut self, first: Box<dyn Operation>, receiver: &Receiver<Box<dyn Operation>>) {
+        let mut operations = Vec::new();
+        let started = Instant::now();
+        let parts = &mut self.parts;
+        let mut tx = Tx {
+            conn: &parts.conn,
+            days: &mut parts.days,
+            vault: &parts.vault,
+            claim: parts.claim,
+            effects: Vec::new(),
+            queue_change: 0,
+        };
+        let ended = fill(&mut tx, first, receiver, &mut operations).and_then(|()| {
+            let committing = Instant::now();
+            tx.conn.prepare_cached("COMMIT")?.execute([])?;
+            parts.stats.committed(operations.len(), committing.elapsed());
+            Ok(())
+        });
+        let (effects, queue_change) = (tx.effects, tx.queue_change);
+        let batch = match ended {
+            Ok(()) => {
+                parts.days.committed();
+                parts.memory.queue_length.fetch_add(queue_change, Ordering::Relaxed);
+                effects.into_iter().for_each(|effect| effect(&parts.memory));
+                Batch::Committed
+            }
+            Err(loss) => {
+                undo(&parts.conn, &mut parts.days);
+                parts.stats.lost();
+                loss.into_batch()
+            }
+        };
+        parts.stats.batch_took(started.elapsed());
+        operations.into_iter().for_each(|operation| operation.answer(&batch));
+    }
+
+    fn watch_wal(&mut self) {
+        let frames = self.frames.load(Ordering::Relaxed);
+        self.parts.stats.wal_frames(frames);
+        self.parts.checkpoints.grown_to(frames);
+        if frames < self.restart_at {
+            self.restart_at = checkpoint::RESTART_FRAMES;
+        } else if checkpoint::restart(&self.parts.conn) {
+            self.frames.store(0, Ordering::Relaxed);
+        } else {
+            self.restart_at = frames + checkpoint::PASSIVE_FRAMES;
+        }
+    }
+}
+
+/// Why a batch was lost.
+enum Loss {
+    Fault(Fault),
+    Panic,
+}
+
+impl From<Fault> for Loss {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<rusqlite::Error> for Loss {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl Loss {
+    fn into_batch(self) -> Batch {
+        let reason = match self {
+            Self::Panic => "an operation of the same batch panicked; nothing was stored".to_owned(),
+            Self::Fault(fault) => match fault.told("committing") {
+                StoreError::Unavailable { reason } => reason,
+                other => format!("{other}: {}", source_of(&other)),
+            },
+        };
+        tracing::error!(reason, "a batch of writes was undone");
+        Batch::Lost { reason }
+    }
+}
+
+fn source_of(error: &StoreError) -> String {
+    std::error::Error::source(error).map_or_else(String::new, ToString::to_string)
+}
+
+/// Runs `first` and whatever has arrived, up to the bounds of one batch.
+fn fill(
+    tx: &mut Tx<'_>,
+    first: Box<dyn Operation>,
+    receiver: &Receiver<Box<dyn Operation>>,
+    operations: &mut Vec<Box<dyn Operation>>,
+) -> Result<(), Loss> {
+    let gather_until = Instant::now() + Duration::from_millis(COMMIT_GATHER_MS_MAX);
+    operations.push(first);
+    tx.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    loop {
+        let operation = operations.last_mut().expect("one was pushed");
+        match catch_unwind(AssertUnwindSafe(|| operation.run(tx))) {
+            Ok(run) => run?,
+            Err(panic) => {
+                tracing::error!(panic = panic_text(panic.as_ref()), "a write panicked");
+                return Err(Loss::Panic);
+            }
+        }
+        if operations.len() >= BATCH_OPS_MAX || Instant::now() >= gather_until {
+            return Ok(());
+        }
+        match receiver.try_recv() {
+            Ok(next) => operations.push(next),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(()),
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+/// SQLite may have rolled back already, on a full disk for one.
+fn undo(conn: &Connection, days: &mut Days) {
+    if !conn.is_autocommit()
+        && let Err(error) = conn.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "a batch could not be rolled back");
+    }
+    if let Err(fault) = days.rolled_back(conn) {
+        tracing::error!(?fault, "the days could not be read again");
+    }
+}
