@@ -17,6 +17,9 @@ pub(crate) const PASSIVE_FRAMES: u64 = 1_024;
 /// 64 MiB: the writer starts the log over.
 pub(crate) const RESTART_FRAMES: u64 = 16 * PASSIVE_FRAMES;
 
+/// 1 MiB: how much longer the log gets before that is tried again, when a checkpoint was running or somebody was reading.
+pub(crate) const RESTART_AGAIN_FRAMES: u64 = PASSIVE_FRAMES / 4;
+
 /// What writer and checkpoint thread tell each other.
 #[derive(Debug, Default)]
 pub(crate) struct Checkpoints {

@@ -246,7 +246,7 @@ impl WriterThread {
         } else if checkpoint::restart(&self.parts.conn) {
             self.frames.store(0, Ordering::Relaxed);
         } else {
-            self.restart_at = frames + checkpoint::PASSIVE_FRAMES;
+            self.restart_at = frames + checkpoint::RESTART_AGAIN_FRAMES;
         }
     }
 }

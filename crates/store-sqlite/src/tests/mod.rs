@@ -1,6 +1,7 @@
 //! What the conformance suite cannot say of this backend: its file, its threads, its plans.
 
 mod file;
+mod listing;
 mod plans;
 mod writing;
 
