@@ -1,0 +1,397 @@
+//! Fair queues in memory: one lane per endpoint that has work, and the limits that keep a dead neighbour harmless.
+//!
+//! Pure: no clock, no task, no store; one short lock around it, in `engine`. Lanes take turns, one request each. What a
+//! lane or a tenant may take shrinks with what is left for all (dynamic thresholds: Choudhury and Hahne, 1998), so
+//! that there is always some left for one that comes later, however many others hang.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use domain::endpoint::Endpoint;
+use domain::id::EndpointId;
+use domain::limits;
+use domain::scope::Owner;
+use store::queue::ClaimedDelivery;
+
+use crate::request::Prepared;
+
+/// A lane's share of the places and slots that are free.
+const LANE_SLOT_SHARE: usize = 8;
+const LANE_PLACE_SHARE: usize = 64;
+const LANE_BYTE_SHARE: usize = 4;
+
+/// Bounds of the engine; `Default` is what `domain::limits` says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) in_flight: usize,
+    pub(crate) in_flight_per_lane: usize,
+    pub(crate) lane_deliveries: usize,
+    pub(crate) claimed: usize,
+    pub(crate) claimed_bytes: usize,
+    /// While more outcomes than this wait to be recorded, no new attempt starts.
+    pub(crate) unrecorded: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            in_flight: limits::IN_FLIGHT_MAX,
+            in_flight_per_lane: limits::IN_FLIGHT_PER_ENDPOINT,
+            lane_deliveries: limits::LANE_DELIVERIES_MAX,
+            claimed: limits::CLAIMED_MAX,
+            claimed_bytes: limits::CLAIMED_BYTES_MAX,
+            unrecorded: 4 * limits::RECORD_BATCH_MAX,
+        }
+    }
+}
+
+/// All lanes.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    bounds: Bounds,
+    lanes: HashMap<EndpointId, Lane>,
+    /// Lanes that have a delivery and a slot of their own left, in turn.
+    ready: VecDeque<EndpointId>,
+    /// Attempts running, by the endpoint's owner.
+    tenants: HashMap<Owner, usize>,
+    in_flight: usize,
+    /// Waiting, reserved, in flight and unrecorded.
+    claimed: usize,
+    claimed_bytes: usize,
+    unrecorded: usize,
+    closed: bool,
+    /// A claim found no room, and since then some was freed.
+    starved: bool,
+    relieved: bool,
+}
+
+#[derive(Debug)]
+struct Lane {
+    owner: Owner,
+    prepared: Option<Arc<Prepared>>,
+    waiting: VecDeque<ClaimedDelivery>,
+    reserved: usize,
+    in_flight: usize,
+    /// Halved by an attempt that ran into its time limit, one more for each that was answered.
+    in_flight_max: usize,
+    is_ready: bool,
+    /// The store holds more that is due.
+    more_due: bool,
+}
+
+/// A delivery whose attempt may begin, in a slot that is now taken.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) delivery: ClaimedDelivery,
+    /// What was prepared for this lane before, if anything.
+    pub(crate) prepared: Option<Arc<Prepared>>,
+    pub(crate) refill: Refill,
+}
+
+/// Whether the store should now be asked for more of this lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refill {
+    Yes,
+    No,
+}
+
+/// How many deliveries of a lane may be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Places {
+    /// Kept until [`Lanes::granted`].
+    Reserved(usize),
+    /// The lane says so (`Refill`) when it has places again.
+    LaneFull,
+    /// There is no room in memory for anybody; see [`Lanes::take_relief`].
+    AllFull,
+}
+
+/// What an attempt says of its receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Answered,
+    /// It held its slot until the time limit.
+    TimedOut,
+    Other,
+}
+
+impl Lanes {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            lanes: HashMap::new(),
+            ready: VecDeque::new(),
+            tenants: HashMap::new(),
+            in_flight: 0,
+            claimed: 0,
+            claimed_bytes: 0,
+            unrecorded: 0,
+            closed: false,
+            starved: false,
+            relieved: false,
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+    pub(crate) fn claimed(&self) -> usize {
+        self.claimed
+    }
+    pub(crate) fn unrecorded(&self) -> usize {
+        self.unrecorded
+    }
+
+    /// Keeps a place for one delivery.
+    pub(crate) fn reserve(&mut self, endpoint: &Endpoint, payload_bytes: usize) -> bool {
+        let byte_room = self.byte_room() / LANE_BYTE_SHARE;
+        if self.closed || payload_bytes > byte_room || self.places_of(endpoint.id) == 0 {
+            return false;
+        }
+        self.lane(endpoint).reserved += 1;
+        self.claimed += 1;
+        self.claimed_bytes += payload_bytes;
+        true
+    }
+
+    /// A reserved place is not needed after all.
+    pub(crate) fn give_back(&mut self, id: EndpointId, payload_bytes: usize) -> Refill {
+        self.free_claimed(1, payload_bytes);
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.reserved = lane.reserved.saturating_sub(1);
+        }
+        self.settle(id)
+    }
+
+    /// The delivery of a reserved place. Comes back when the lanes are closed: it is to be released.
+    pub(crate) fn enter(&mut self, delivery: ClaimedDelivery) -> Option<ClaimedDelivery> {
+        let id = delivery.endpoint_id;
+        match self.lanes.get_mut(&id) {
+            Some(lane) if !self.closed => {
+                lane.reserved = lane.reserved.saturating_sub(1);
+                lane.waiting.push_back(delivery);
+                self.line_up(id);
+                None
+            }
+            _ => {
+                let _ = self.give_back(id, delivery.payload.len());
+                Some(delivery)
+            }
+        }
+    }
+
+    /// Reserves places for a claim of up to `wish` deliveries whose size is not known yet.
+    pub(crate) fn reserve_claim(&mut self, endpoint: &Endpoint, wish: usize) -> Places {
+        let room = (self.byte_room() / limits::EVENT_BYTES_MAX).min(self.bounds.claimed - self.claimed);
+        if room == 0 || self.closed {
+            self.starved = true;
+            return Places::AllFull;
+        }
+        let places = self.places_of(endpoint.id).min(room).min(wish);
+        let lane = self.lane(endpoint);
+        if places == 0 {
+            lane.more_due = true;
+            return Places::LaneFull;
+        }
+        lane.reserved += places;
+        self.claimed += places;
+        self.claimed_bytes += places * limits::EVENT_BYTES_MAX;
+        Places::Reserved(places)
+    }
+
+    /// What a claim brought for its reserved places. Gives back what must be released, if the lanes were closed.
+    pub(crate) fn granted(
+        &mut self,
+        id: EndpointId,
+        places: usize,
+        deliveries: Vec<ClaimedDelivery>,
+    ) -> Vec<ClaimedDelivery> {
+        let bytes: usize = deliveries.iter().map(|delivery| delivery.payload.len()).sum();
+        self.free_claimed(places, places * limits::EVENT_BYTES_MAX);
+        let Some(lane) = self.lanes.get_mut(&id).filter(|_| !self.closed) else { return deliveries };
+        lane.reserved = lane.reserved.saturating_sub(places);
+        self.claimed += deliveries.len();
+        self.claimed_bytes += bytes;
+        lane.waiting.extend(deliveries);
+        self.line_up(id);
+        let _ = self.settle(id);
+        Vec::new()
+    }
+
+    /// The next delivery whose turn it is, if any may start now.
+    pub(crate) fn start(&mut self) -> Option<Start> {
+        if self.is_halted() {
+            return None;
+        }
+        for _ in 0..self.ready.len() {
+            let id = self.ready.pop_front()?;
+            if let Some(lane) = self.lanes.get_mut(&id) {
+                lane.is_ready = false;
+            }
+            let start = self.start_of(id);
+            self.line_up(id);
+            if start.is_some() {
+                return start;
+            }
+        }
+        None
+    }
+
+    /// The attempt is over: its slot is free, its outcome waits to be recorded.
+    pub(crate) fn finished(&mut self, id: EndpointId, pace: Pace) -> Refill {
+        self.unrecorded += 1;
+        self.leave_slot(id, pace)
+    }
+
+    /// The attempt did not take place: its slot is free, the delivery is to be released.
+    pub(crate) fn abandoned(&mut self, id: EndpointId, payload_bytes: usize) -> Refill {
+        self.free_claimed(1, payload_bytes);
+        self.leave_slot(id, Pace::Other)
+    }
+
+    /// Outcomes were recorded, with so many payload bytes in all.
+    pub(crate) fn recorded(&mut self, count: usize, payload_bytes: usize) {
+        self.unrecorded = self.unrecorded.saturating_sub(count);
+        self.free_claimed(count, payload_bytes);
+    }
+
+    pub(crate) fn keep_prepared(&mut self, id: EndpointId, prepared: &Arc<Prepared>) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.prepared = Some(Arc::clone(prepared));
+        }
+    }
+
+    /// Takes out all that wait in the lane, to be released.
+    pub(crate) fn drain(&mut self, id: EndpointId) -> Vec<ClaimedDelivery> {
+        let Some(lane) = self.lanes.get_mut(&id) else { return Vec::new() };
+        let drained = Vec::from(std::mem::take(&mut lane.waiting));
+        lane.more_due = false;
+        let bytes = drained.iter().map(|delivery| delivery.payload.len()).sum();
+        self.free_claimed(drained.len(), bytes);
+        let _ = self.settle(id);
+        drained
+    }
+
+    /// Nothing enters or starts any more. Gives what waits, to be released.
+    pub(crate) fn close(&mut self) -> Vec<ClaimedDelivery> {
+        self.closed = true;
+        let ids: Vec<EndpointId> = self.lanes.keys().copied().collect();
+        ids.into_iter().flat_map(|id| self.drain(id)).collect()
+    }
+
+    /// Whether there is room again after a claim found none.
+    pub(crate) fn take_relief(&mut self) -> bool {
+        std::mem::take(&mut self.relieved)
+    }
+
+    fn byte_room(&self) -> usize {
+        self.bounds.claimed_bytes.saturating_sub(self.claimed_bytes)
+    }
+
+    /// How many more deliveries the lane may hold.
+    fn places_of(&self, id: EndpointId) -> usize {
+        let room = self.bounds.claimed.saturating_sub(self.claimed);
+        let max = self.bounds.lane_deliveries.min((room / LANE_PLACE_SHARE).max(1)).min(room);
+        let held = self.lanes.get(&id).map_or(0, |lane| lane.waiting.len() + lane.reserved);
+        max.saturating_sub(held)
+    }
+
+    fn lane(&mut self, endpoint: &Endpoint) -> &mut Lane {
+        let in_flight_max = self.bounds.in_flight_per_lane;
+        self.lanes.entry(endpoint.id).or_insert_with(|| Lane {
+            owner: endpoint.owner.clone(),
+            prepared: None,
+            waiting: VecDeque::new(),
+            reserved: 0,
+            in_flight: 0,
+            in_flight_max,
+            is_ready: false,
+            more_due: false,
+        })
+    }
+
+    fn line_up(&mut self, id: EndpointId) {
+        let Some(lane) = self.lanes.get_mut(&id) else { return };
+        if !lane.is_ready && !lane.waiting.is_empty() && lane.in_flight < lane.in_flight_max {
+            lane.is_ready = true;
+            self.ready.push_back(id);
+        }
+    }
+
+    fn is_halted(&self) -> bool {
+        self.closed || self.in_flight >= self.bounds.in_flight || self.unrecorded >= self.bounds.unrecorded
+    }
+
+    fn start_of(&mut self, id: EndpointId) -> Option<Start> {
+        let slots = self.bounds.in_flight - self.in_flight;
+        let lane = self.lanes.get_mut(&id)?;
+        let lane_max = lane.in_flight_max.min((slots / LANE_SLOT_SHARE).max(1));
+        let of_tenant = self.tenants.get(&lane.owner).copied().unwrap_or(0);
+        if lane.in_flight >= lane_max || of_tenant >= slots {
+            return None;
+        }
+        let delivery = lane.waiting.pop_front()?;
+        lane.in_flight += 1;
+        let prepared = lane.prepared.clone();
+        *self.tenants.entry(lane.owner.clone()).or_default() += 1;
+        self.in_flight += 1;
+        let refill = self.refill(id);
+        Some(Start { delivery, prepared, refill })
+    }
+
+    fn leave_slot(&mut self, id: EndpointId, pace: Pace) -> Refill {
+        self.in_flight -= 1;
+        let most = self.bounds.in_flight_per_lane;
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.in_flight -= 1;
+            lane.in_flight_max = match pace {
+                Pace::Answered => (lane.in_flight_max + 1).min(most),
+                Pace::TimedOut => (lane.in_flight_max / 2).max(1),
+                Pace::Other => lane.in_flight_max,
+            };
+            if let Some(of_tenant) = self.tenants.get_mut(&lane.owner) {
+                *of_tenant -= 1;
+                if *of_tenant == 0 {
+                    self.tenants.remove(&lane.owner);
+                }
+            }
+        }
+        self.line_up(id);
+        self.settle(id)
+    }
+
+    fn free_claimed(&mut self, count: usize, bytes: usize) {
+        self.claimed = self.claimed.saturating_sub(count);
+        self.claimed_bytes = self.claimed_bytes.saturating_sub(bytes);
+        if self.starved && self.byte_room() >= limits::EVENT_BYTES_MAX {
+            (self.starved, self.relieved) = (false, true);
+        }
+    }
+
+    /// Asks for more while half a lane still waits, so that a busy lane does not run dry.
+    fn refill(&mut self, id: EndpointId) -> Refill {
+        let low = self.bounds.lane_deliveries / 2;
+        match self.lanes.get_mut(&id) {
+            Some(lane) if lane.more_due && lane.waiting.len() + lane.reserved <= low => {
+                lane.more_due = false;
+                Refill::Yes
+            }
+            _ => Refill::No,
+        }
+    }
+
+    /// After something left the lane: asks for more, and forgets a lane that has nothing.
+    fn settle(&mut self, id: EndpointId) -> Refill {
+        let refill = self.refill(id);
+        if self.lanes.get(&id).is_some_and(Lane::is_idle) {
+            self.lanes.remove(&id);
+        }
+        refill
+    }
+}
+
+impl Lane {
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.reserved == 0 && self.in_flight == 0
+    }
+}

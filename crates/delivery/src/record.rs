@@ -1,0 +1,198 @@
+//! Outcomes on their way into the store: gathered for a moment, written in one transaction, never lost while the
+//! process lives.
+//!
+//! Pauses here are of real time, for they wait for the store and for company, not for a point on the engine's clock.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::id::EndpointId;
+use domain::limits::{RECORD_BATCH_MAX, RECORD_WAIT_MS};
+use domain::retry::Verdict;
+use parking_lot::Mutex;
+use store::StoreError;
+use store::queue::{Record, Recorded, Release};
+use tokio::sync::Notify;
+
+use crate::counters::add;
+use crate::engine::Core;
+
+const GATHER: Duration = Duration::from_millis(RECORD_WAIT_MS as u64);
+/// While the store cannot write: from here, doubled up to there.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A single outcome that the store keeps refusing for a fault of its own is given up after so many tries.
+const FAULTS_MAX: u32 = 3;
+
+/// Outcomes and releases that wait. The lanes bound how many there can be.
+#[derive(Debug, Default)]
+pub(crate) struct Outcomes {
+    waiting: Mutex<Waiting>,
+    arrived: Notify,
+    batch_full: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    records: VecDeque<Record>,
+    releases: VecDeque<(EndpointId, Release)>,
+}
+
+impl Outcomes {
+    pub(crate) fn put_record(&self, record: Record) {
+        let mut waiting = self.waiting.lock();
+        waiting.records.push_back(record);
+        let count = waiting.records.len();
+        drop(waiting);
+        if count == 1 {
+            self.arrived.notify_one();
+        } else if count == RECORD_BATCH_MAX {
+            self.batch_full.notify_one();
+        }
+    }
+
+    pub(crate) fn put_releases(&self, releases: impl IntoIterator<Item = (EndpointId, Release)>) {
+        let mut waiting = self.waiting.lock();
+        waiting.releases.extend(releases);
+        if !waiting.releases.is_empty() {
+            drop(waiting);
+            self.arrived.notify_one();
+        }
+    }
+
+    fn take(&self) -> (Vec<Record>, Vec<(EndpointId, Release)>) {
+        let mut waiting = self.waiting.lock();
+        let records = waiting.records.len().min(RECORD_BATCH_MAX);
+        let releases = waiting.releases.len().min(RECORD_BATCH_MAX);
+        (waiting.records.drain(..records).collect(), waiting.releases.drain(..releases).collect())
+    }
+
+    fn is_empty(&self) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.records.is_empty() && waiting.releases.is_empty()
+    }
+
+    fn has_batch(&self) -> bool {
+        self.waiting.lock().records.len() >= RECORD_BATCH_MAX
+    }
+}
+
+/// The recording task. Ends when told to flush and nothing is left.
+pub(crate) async fn run(core: Arc<Core>) {
+    loop {
+        if core.outcomes.is_empty() {
+            if core.flush.is_cancelled() {
+                return;
+            }
+            tokio::select! {
+                () = core.outcomes.arrived.notified() => {}
+                () = core.flush.cancelled() => {}
+            }
+        }
+        gather(&core).await;
+        let (records, releases) = core.outcomes.take();
+        if !records.is_empty() {
+            write_records(&core, records).await;
+        }
+        if !releases.is_empty() {
+            write_releases(&core, releases).await;
+        }
+    }
+}
+
+/// Waits for company, unless there is enough of it.
+async fn gather(core: &Core) {
+    if core.outcomes.has_batch() || core.flush.is_cancelled() {
+        return;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(GATHER) => {}
+        () = core.outcomes.batch_full.notified() => {}
+        () = core.flush.cancelled() => {}
+    }
+}
+
+/// Until it is done. A batch that the store fails on for a fault of its own is halved until the culprit stands alone.
+async fn write_records(core: &Arc<Core>, records: Vec<Record>) {
+    let mut slices = VecDeque::from([(records, 0)]);
+    let mut pause = PAUSE_MIN;
+    while let Some((mut records, faults)) = slices.pop_front() {
+        match core.store.record(records.clone()).await {
+            Ok(recorded) => {
+                pause = PAUSE_MIN;
+                settle(core, &records, &recorded);
+            }
+            Err(StoreError::Unavailable { reason }) => {
+                tracing::warn!(
+                    reason,
+                    outcomes = records.len(),
+                    "outcomes could not be recorded; trying again"
+                );
+                slices.push_front((records, faults));
+                rest(&mut pause).await;
+            }
+            Err(fault) if records.len() > 1 => {
+                tracing::error!(%fault, "a batch of outcomes could not be recorded; trying its halves");
+                let rest = records.split_off(records.len() / 2);
+                slices.push_front((rest, 0));
+                slices.push_front((records, 0));
+            }
+            Err(fault) if faults + 1 < FAULTS_MAX => {
+                tracing::error!(%fault, "an outcome could not be recorded; trying again");
+                slices.push_back((records, faults + 1));
+                rest(&mut pause).await;
+            }
+            Err(fault) => give_up(core, &records, &fault),
+        }
+    }
+}
+
+async fn rest(pause: &mut Duration) {
+    tokio::time::sleep(*pause).await;
+    *pause = (*pause * 2).min(PAUSE_MAX);
+}
+
+/// The delivery stays claimed, so a restart sends it again: at least once.
+fn give_up(core: &Arc<Core>, records: &[Record], fault: &StoreError) {
+    for record in records {
+        tracing::error!(delivery = %record.delivery.id, %fault, "an outcome cannot be recorded");
+    }
+    add(&core.counters.unrecordable, records.len() as u64);
+    free(core, records);
+}
+
+fn settle(core: &Arc<Core>, records: &[Record], recorded: &[Recorded]) {
+    for (record, recorded) in records.iter().zip(recorded) {
+        match (recorded, record.verdict) {
+            (Recorded::Lost, _) => {
+                add(&core.counters.lost, 1);
+                tracing::debug!(delivery = %record.delivery.id, "the claim no longer held when the outcome came");
+            }
+            (Recorded::Applied, Verdict::RetryAt(at)) => {
+                add(&core.counters.recorded, 1);
+                core.due(record.delivery.endpoint_id, at);
+            }
+            (Recorded::Applied, _) => add(&core.counters.recorded, 1),
+        }
+    }
+    free(core, records);
+}
+
+fn free(core: &Arc<Core>, records: &[Record]) {
+    let bytes = records.iter().map(|record| record.delivery.payload.len()).sum();
+    core.with_lanes(|lanes| lanes.recorded(records.len(), bytes));
+    core.pump();
+}
+
+async fn write_releases(core: &Arc<Core>, releases: Vec<(EndpointId, Release)>) {
+    let mut pause = PAUSE_MIN;
+    let rows: Vec<Release> = releases.iter().map(|(_, release)| *release).collect();
+    while let Err(fault) = core.store.release(rows.clone()).await {
+        tracing::warn!(%fault, deliveries = rows.len(), "deliveries could not be given back; trying again");
+        rest(&mut pause).await;
+    }
+    for (id, release) in releases {
+        core.due(id, release.due_at);
+    }
+}

@@ -1,0 +1,115 @@
+//! Housekeeping in the background: deliveries of endpoints that are gone, and what is older than retention allows.
+//! In slices, so that traffic never waits for it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::endpoint::DisabledReason;
+use domain::id::EndpointId;
+use parking_lot::Mutex;
+use store::StoreError;
+use store::maintenance::Swept;
+use tokio::sync::Notify;
+
+use crate::claim::Standing;
+use crate::counters::add;
+use crate::engine::Core;
+
+const SLICE_ROWS: usize = 500;
+/// Between two slices.
+const SLICE_PAUSE: Duration = Duration::from_millis(20);
+/// When the store cannot write.
+const FAILED_PAUSE: Duration = Duration::from_secs(1);
+const RETENTION_INTERVAL_MS: i64 = 10 * 60_000;
+const DAY_S: i64 = 86_400;
+
+/// Something to be done to one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chore {
+    /// The receiver answered 410.
+    Disable(EndpointId),
+    /// End its deliveries, if it is still gone by then.
+    End(EndpointId),
+}
+
+/// Chores that wait, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Chores {
+    waiting: Mutex<VecDeque<Chore>>,
+    arrived: Notify,
+}
+
+impl Chores {
+    pub(crate) fn put(&self, chore: Chore) {
+        let mut waiting = self.waiting.lock();
+        if !waiting.contains(&chore) {
+            waiting.push_back(chore);
+            drop(waiting);
+            self.arrived.notify_one();
+        }
+    }
+
+    fn take(&self) -> Option<Chore> {
+        self.waiting.lock().pop_front()
+    }
+}
+
+/// The task that does the chores.
+pub(crate) async fn run_chores(core: Arc<Core>) {
+    while !core.stop.is_cancelled() {
+        let Some(chore) = core.chores.take() else {
+            let _ = core.stop.run_until_cancelled(core.chores.arrived.notified()).await;
+            continue;
+        };
+        if let Err(fault) = perform(&core, chore).await {
+            tracing::warn!(%fault, ?chore, "housekeeping failed; trying again");
+            core.chores.put(chore);
+            let _ = core.stop.run_until_cancelled(tokio::time::sleep(FAILED_PAUSE)).await;
+        }
+    }
+}
+
+async fn perform(core: &Core, chore: Chore) -> Result<(), StoreError> {
+    match chore {
+        Chore::Disable(id) => {
+            core.store.disable_endpoint(id, DisabledReason::Gone, core.clock.now()).await?;
+            end_deliveries(core, id).await
+        }
+        Chore::End(id) => end_deliveries(core, id).await,
+    }
+}
+
+/// Asks before each slice, for the endpoint may have been enabled again.
+async fn end_deliveries(core: &Core, id: EndpointId) -> Result<(), StoreError> {
+    while let Standing::Dead(reason) = core.standing(id) {
+        let ended = core.store.end_deliveries(id, reason, core.clock.now(), SLICE_ROWS).await?;
+        add(&core.counters.ended, ended as u64);
+        if ended == 0 || core.stop.is_cancelled() {
+            break;
+        }
+        tokio::time::sleep(SLICE_PAUSE).await;
+    }
+    Ok(())
+}
+
+/// The task that removes what is older than retention allows.
+pub(crate) async fn run_retention(core: Arc<Core>) {
+    while !core.stop.is_cancelled() {
+        sweep(&core).await;
+        let next_at = core.clock.now().plus_millis(RETENTION_INTERVAL_MS);
+        let _ = core.stop.run_until_cancelled(core.clock.sleep_until(next_at)).await;
+    }
+}
+
+async fn sweep(core: &Core) {
+    while !core.stop.is_cancelled() {
+        let now = core.clock.now();
+        let horizon = now.plus_seconds(-DAY_S * i64::from(core.retention_days));
+        match core.store.sweep(horizon, now).await {
+            Ok(Swept::More) => tokio::time::sleep(SLICE_PAUSE).await,
+            Ok(Swept::Done) => return,
+            Err(fault) => return tracing::warn!(%fault, "the log could not be swept"),
+        }
+    }
+}
