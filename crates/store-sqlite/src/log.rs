@@ -337,14 +337,13 @@ pub(crate) fn insert_ended(tx: &mut Tx<'_>, head: &DeliveryHead, ending: Ending<
     note_ending(tx, head, ending)
 }
 
-/// Keeps `undelivered`. A first attempt that succeeds has no row there, so it costs nothing.
+/// Keeps `undelivered`: who was skipped, and whose delivery ended without success. What is unfinished is in the queue, so
+/// that an event's own delivery that succeeds costs nothing here.
 fn note_ending(tx: &mut Tx<'_>, head: &DeliveryHead, ending: Ending<'_>) -> Result<(), Fault> {
-    let first_flight = head.trigger == Trigger::Event && ending.attempt_count <= 1;
     match (ending.status, head.trigger) {
-        (_, Trigger::Test) => Ok(()),
-        (Status::Succeeded, _) if first_flight => Ok(()),
-        (Status::Succeeded, _) => note_delivered(tx, head),
-        // A retry says nothing: what it repeats is noted, or succeeded.
+        (Status::Succeeded, Trigger::Event) | (_, Trigger::Test) => Ok(()),
+        (Status::Succeeded, Trigger::Retry | Trigger::Replay) => note_delivered(tx, head),
+        // What it repeats is noted, or has succeeded.
         (_, Trigger::Retry | Trigger::Replay) => Ok(()),
         (_, Trigger::Event) => {
             note_undelivered(tx, head.event_id, head.endpoint_id, head.location_id.as_ref())

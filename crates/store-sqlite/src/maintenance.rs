@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::writer::Tx;
 
 /// Rows removed in one call; few enough that an event's publisher hardly notices.
-const SLICE_ROWS: i64 = 2_000;
+const SLICE_ROWS: i64 = 1_000;
 
 pub(crate) const EXPIRED_ANSWERS: &str = "DELETE FROM kept_answers WHERE (owner, path, key) IN \
     (SELECT owner, path, key FROM kept_answers INDEXED BY kept_answers_expiry WHERE expires_at <= ?1 LIMIT ?2)";
@@ -22,14 +22,14 @@ pub(crate) const EXPIRED_QUEUED: &str =
     "DELETE FROM queue WHERE key IN (SELECT key FROM queue WHERE key < ?1 ORDER BY key LIMIT ?2)";
 pub(crate) const FORGOTTEN_ENDPOINTS: &str = "DELETE FROM endpoints WHERE id IN \
     (SELECT id FROM endpoints INDEXED BY endpoints_deleted WHERE state = 2 AND state_since < ?1 LIMIT ?2)";
-pub(crate) const NEW_PROBE: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', x'00')";
+pub(crate) const PROBE: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', x'00')";
 
 #[async_trait]
 impl Maintenance for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         self.read("reading", |conn| days::exists(conn, 0).map(|_| ())).await?;
         let probe = |tx: &mut Tx<'_>| {
-            tx.conn.prepare_cached(NEW_PROBE)?.execute([])?;
+            tx.conn.prepare_cached(PROBE)?.execute([])?;
             Ok(())
         };
         self.write("writing", probe).await

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use domain::delivery::{EndReason, Status, Trigger};
+use domain::delivery::{EndReason, Status};
 use domain::event::Event;
 use domain::id::EndpointId;
 use domain::retry::Verdict;
@@ -181,22 +181,15 @@ fn record(tx: &mut Tx<'_>, record: &Record) -> Result<Recorded, Fault> {
         return Ok(Recorded::Lost);
     }
     match record.verdict {
-        Verdict::RetryAt(_) => record_failure(tx, record)?,
+        Verdict::RetryAt(_) => {
+            log::insert_attempt(tx, record.delivery.id, &record.attempt)?;
+        }
         Verdict::Succeeded | Verdict::Ended(_) => {
             tx.queue_changed(-1);
             end_after_attempt(tx, record)?;
         }
     }
     Ok(Recorded::Applied)
-}
-
-fn record_failure(tx: &mut Tx<'_>, record: &Record) -> Result<(), Fault> {
-    let delivery = &record.delivery;
-    log::insert_attempt(tx, delivery.id, &record.attempt)?;
-    if delivery.attempt_count == 0 && delivery.trigger == Trigger::Event {
-        log::note_undelivered(tx, delivery.event_id, delivery.endpoint_id, delivery.location_id.as_ref())?;
-    }
-    Ok(())
 }
 
 /// The claim is gone. Where the delivery has ended, its log shows the attempt that was made all the same.

@@ -111,7 +111,7 @@ fn statements(day: i64) -> Vec<String> {
         maintenance::EXPIRED_ANSWERS,
         maintenance::EXPIRED_QUEUED,
         maintenance::FORGOTTEN_ENDPOINTS,
-        maintenance::NEW_PROBE,
+        maintenance::PROBE,
     ]
     .map(str::to_owned)
     .to_vec();
