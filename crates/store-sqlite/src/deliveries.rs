@@ -21,14 +21,12 @@ use crate::codec;
 use crate::days::{self, Day, day_of, first_key_of, suffix};
 use crate::fault::Fault;
 use crate::log::{self, DeliveryHead, Found};
-use crate::merge::{KeyRange, Merge, Source};
+use crate::merge::{KeyRange, Merge, STREAMS_MAX, Source};
 use crate::once::once;
 use crate::queue::{end_unattempted, is_enabled};
 use crate::scope::{sees_endpoint, visible_endpoints};
 use crate::writer::Tx;
 
-/// Streams merged at most; above that, rows are judged one by one.
-const STREAMS_MAX: usize = 200;
 pub(crate) const BRING_FORWARD: &str =
     "UPDATE queue SET due_at = ?2 WHERE key = ?1 AND claim IS NULL AND due_at > ?2";
 

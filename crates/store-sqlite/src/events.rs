@@ -20,13 +20,10 @@ use crate::SqliteStore;
 use crate::days::{self, Day, first_key_of, suffix};
 use crate::fault::Fault;
 use crate::log::{self, DeliveryHead};
-use crate::merge::{KeyRange, Merge, Source};
+use crate::merge::{KeyRange, Merge, STREAMS_MAX, Source};
 use crate::once::{made_at, once};
 use crate::scope::{locations_of, visible_endpoints};
 use crate::writer::Tx;
-
-/// Streams merged at most; above that, rows are judged one by one.
-const STREAMS_MAX: usize = 200;
 
 #[async_trait]
 impl Events for SqliteStore {

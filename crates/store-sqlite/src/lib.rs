@@ -1,7 +1,7 @@
 //! The embedded backend: one SQLite file, one writer thread, group commit.
 //!
-//! The same files as the traits in `store`, one per noun, over a writer ([`writer`]), a few readers ([`readers`]) and a
-//! checkpoint thread. It keeps the traits' promises and decides nothing that `domain` decides. Every time is a
+//! The same files as the traits in `store`, one per noun, over a writer (`writer`), a few readers (`readers`) and a
+//! checkpoint thread (`checkpoint`). It keeps the traits' promises and decides nothing that `domain` decides. Every time is a
 //! parameter; only durations are measured.
 
 mod api_keys;

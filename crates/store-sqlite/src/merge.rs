@@ -11,6 +11,8 @@ use store::page::{Page, PageRequest, Span};
 
 use crate::fault::Fault;
 
+/// Endpoints or locations with a stream each; above that, rows are judged one by one.
+pub(crate) const STREAMS_MAX: usize = 200;
 /// Keys fetched at once from one source: few where many sources are merged.
 const CHUNK_ROWS_MAX: usize = 256;
 

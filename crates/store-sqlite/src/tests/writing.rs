@@ -170,3 +170,27 @@ async fn routes_know_an_endpoint_as_soon_as_its_creation_returns() {
     let endpoint = world.endpoint().await;
     assert_eq!(world.store.routes().endpoint(endpoint.id), Some(endpoint));
 }
+
+#[tokio::test]
+async fn closing_waits_for_what_was_accepted() {
+    let world = World::new();
+    let endpoint = world.endpoint().await;
+    let publication = world.publication(&endpoint, NOW);
+    let id = publication.event.id;
+    let mut publishing = pin!(world.store.publish(vec![publication], None));
+    send(publishing.as_mut()).await;
+    world.store.close().await;
+    publishing.await.unwrap();
+    let reopened = super::open(world.dir.path()).unwrap();
+    assert!(reopened.event(&Scope::Platform, id).await.is_ok());
+}
+
+#[tokio::test]
+async fn reads_that_panic_cost_no_reader() {
+    let world = World::new();
+    for _ in 0..10 {
+        let read = world.store.read::<(), _>("panicking", |_| panic!("as asked")).await;
+        assert!(matches!(read, Err(StoreError::Internal { .. })), "{read:?}");
+    }
+    world.store.ping().await.unwrap();
+}
