@@ -16,10 +16,10 @@ use store::queue::{ClaimedDelivery, Record};
 
 use crate::claim::Standing;
 use crate::counters::add;
-use crate::egress::{Exchange, Progress};
+use crate::egress::{self, Exchange};
 use crate::engine::Core;
 use crate::lanes::{Pace, Refill, Start};
-use crate::request::{self, Outgoing, Prepared, Sending, Unusable};
+use crate::request::{self, Prepared, Sending, Unusable};
 use crate::sweep::Chore;
 
 /// After a fault of ours a delivery waits this long.
@@ -100,7 +100,8 @@ impl Core {
         let outgoing = prepared.and_then(|prepared| prepared.request(sending, started_at));
         let (exchange, headers) = match outgoing {
             Ok(outgoing) => {
-                let exchange = self.exchange(&outgoing, started_at).await;
+                let deadline_at = started_at.plus_millis(ATTEMPT_TIMEOUT_MS);
+                let exchange = egress::exchange(&*self.transport, &self.clock, &outgoing, deadline_at).await;
                 (exchange, request::logged(&outgoing.headers))
             }
             Err(unusable) => (unsent(unusable, sending), Vec::new()),
@@ -127,17 +128,6 @@ impl Core {
         };
         let retry_after_ms = exchange.retry_after.and_then(|value| retry_after_ms(&value, ended_at));
         Sent { attempt, result: exchange.result, retry_after_ms, ended_at }
-    }
-
-    /// The time limit is one for all phases and runs on the engine's clock.
-    async fn exchange(&self, outgoing: &Outgoing, started_at: Timestamp) -> Exchange {
-        let progress = Arc::new(Progress::new(Arc::clone(&self.clock)));
-        let ended = tokio::select! {
-            biased;
-            ended = self.transport.exchange(outgoing, &progress) => Some(ended),
-            () = self.clock.sleep_until(started_at.plus_millis(ATTEMPT_TIMEOUT_MS)) => None,
-        };
-        progress.finish(ended)
     }
 
     fn verdict(&self, sent: &Sent, prepared: Option<&Prepared>) -> Verdict {

@@ -17,6 +17,10 @@ use crate::request::Prepared;
 
 /// A lane's share of the places and slots that are free.
 const LANE_SLOT_SHARE: usize = 8;
+/// This share of all slots is for the first attempts of lanes that have none running.
+const NEWCOMER_SHARE: usize = 4;
+/// A lane begins with so many slots and gets one more for each answer.
+const LANE_SLOTS_FIRST: usize = 8;
 const LANE_PLACE_SHARE: usize = 64;
 const LANE_BYTE_SHARE: usize = 4;
 
@@ -297,7 +301,7 @@ impl Lanes {
     }
 
     fn lane(&mut self, endpoint: &Endpoint) -> &mut Lane {
-        let in_flight_max = self.bounds.in_flight_per_lane;
+        let in_flight_max = self.bounds.in_flight_per_lane.min(LANE_SLOTS_FIRST);
         self.lanes.entry(endpoint.id).or_insert_with(|| Lane {
             owner: endpoint.owner.clone(),
             prepared: None,
@@ -324,8 +328,9 @@ impl Lanes {
 
     fn start_of(&mut self, id: EndpointId) -> Option<Start> {
         let slots = self.bounds.in_flight - self.in_flight;
+        let shared = slots.saturating_sub(self.bounds.in_flight / NEWCOMER_SHARE);
         let lane = self.lanes.get_mut(&id)?;
-        let lane_max = lane.in_flight_max.min((slots / LANE_SLOT_SHARE).max(1));
+        let lane_max = lane.in_flight_max.min((shared / LANE_SLOT_SHARE).max(1));
         let of_tenant = self.tenants.get(&lane.owner).copied().unwrap_or(0);
         if lane.in_flight >= lane_max || of_tenant >= slots {
             return None;
@@ -395,3 +400,6 @@ impl Lane {
         self.waiting.is_empty() && self.reserved == 0 && self.in_flight == 0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,3 +168,133 @@ fn is_ours(name: &str) -> bool {
 fn ascii(text: String) -> HeaderValue {
     HeaderValue::from_maybe_shared(Bytes::from(text)).expect("ids and signatures are printable ASCII")
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::endpoint::{EndpointState, Subscription};
+    use domain::id::IdSource;
+    use domain::scope::Owner;
+    use domain::secret::{SecretText, Secrets};
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_500);
+    const PAYLOAD: &[u8] = br#"{"type":"ContactCreate","locationId":"loc1"}"#;
+    const OLD: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    const NEW: &str = "a raw secret of ours";
+
+    fn secret(text: &str) -> SecretText {
+        SecretText::new(text.to_owned())
+    }
+
+    fn endpoint(secrets: Secrets, headers: &[(&str, &str)]) -> Arc<Endpoint> {
+        Arc::new(Endpoint {
+            id: IdSource::seeded(1).endpoint(NOW),
+            owner: Owner::Location("loc1".parse().unwrap()),
+            url: "https://hooks.example.com/in?a=b".into(),
+            description: String::new(),
+            subscription: Subscription::All,
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), secret(value))).collect(),
+            retry_schedule: None,
+            skip_own_events: false,
+            state: EndpointState::Enabled { since: NOW },
+            secrets,
+            created_at: NOW,
+            updated_at: NOW,
+        })
+    }
+
+    fn built(endpoint: Arc<Endpoint>, now: Timestamp) -> Outgoing {
+        let ids = IdSource::seeded(7);
+        let payload = Bytes::from_static(PAYLOAD);
+        let sending = Sending {
+            event_id: ids.event(NOW),
+            delivery_id: ids.delivery(NOW),
+            type_name: "ContactCreate",
+            attempt_number: 3,
+            payload: &payload,
+            user_agent: &HeaderValue::from_static("Hoopoe/0.1.0"),
+        };
+        let outgoing = Prepared::new(endpoint).unwrap().request(sending, now).unwrap();
+        assert_eq!(outgoing.body.as_ptr(), payload.as_ptr(), "the payload is shared, not copied");
+        outgoing
+    }
+
+    fn check(headers: HeaderList, expected: Expect) {
+        let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+        expected.assert_eq(&lines.concat());
+    }
+
+    fn value<'a>(outgoing: &'a Outgoing, name: &str) -> &'a str {
+        outgoing.headers[name].to_str().unwrap()
+    }
+
+    #[test]
+    fn the_headers_are_these_in_this_order_and_the_log_masks_the_endpoints_own() {
+        let own = [("authorization", "Bearer abc"), ("x-team", "crm")];
+        let outgoing = built(endpoint(Secrets::new(secret(OLD)), &own), NOW);
+        check(
+            logged(&outgoing.headers),
+            expect![[r#"
+            content-type: application/json
+            user-agent: Hoopoe/0.1.0
+            x-wl-signature: 6ba0c83cd4d8bbf3db8e004d5fb6dee00e708c280b790f7a4a3f42065e5b9317
+            webhook-id: evt_01HF7YATFM90VNRK1WTZT3RSGW
+            webhook-timestamp: 1700000000
+            webhook-signature: v1,bG7FEWM9YDyHItH/F7rA+P6fG298zdb+NJx5w4R6gKc=
+            x-wl-event: ContactCreate
+            x-wl-delivery: dlv_01HF7YATFM90VP5620G2XB2AG2
+            x-wl-attempt: 3
+            authorization: ********
+            x-team: ********
+        "#]],
+        );
+        assert_eq!(value(&outgoing, "authorization"), "Bearer abc");
+    }
+
+    #[test]
+    fn during_a_rotation_the_old_secret_signs_for_the_platform_and_both_sign_the_standard_way() {
+        let secrets = Secrets::new(secret(OLD)).rotate(secret(NEW), 60, NOW).unwrap();
+        let (old, new) = (Secret::parse(OLD).unwrap(), Secret::parse(NEW).unwrap());
+        let (old, new) = (Signer::new(&old), Signer::new(&new));
+
+        let during = built(endpoint(secrets.clone(), &[]), NOW.plus_seconds(59));
+        let (id, seconds) = (value(&during, "webhook-id"), NOW.plus_seconds(59).as_seconds());
+        assert_eq!(value(&during, "x-wl-signature"), old.x_wl_signature(PAYLOAD));
+        let both = format!("{} {}", new.standard(id, seconds, PAYLOAD), old.standard(id, seconds, PAYLOAD));
+        assert_eq!(value(&during, "webhook-signature"), both);
+
+        let after = built(endpoint(secrets, &[]), NOW.plus_seconds(60));
+        let seconds = NOW.plus_seconds(60).as_seconds();
+        assert_eq!(value(&after, "x-wl-signature"), new.x_wl_signature(PAYLOAD));
+        assert_eq!(value(&after, "webhook-signature"), new.standard(id, seconds, PAYLOAD));
+    }
+
+    #[test]
+    fn an_own_header_overrides_nothing() {
+        let own = [
+            ("X-WL-Signature", "forged"),
+            ("webhook-id", "forged"),
+            ("user-agent", "forged"),
+            ("host", "forged"),
+            ("content-length", "1"),
+            ("transfer-encoding", "chunked"),
+        ];
+        let outgoing = built(endpoint(Secrets::new(secret(OLD)), &own), NOW);
+        assert_eq!(outgoing.headers, built(endpoint(Secrets::new(secret(OLD)), &[]), NOW).headers);
+    }
+
+    #[test]
+    fn an_endpoint_that_cannot_be_sent_to_is_told_and_not_a_panic() {
+        let bad_secret = endpoint(Secrets::new(secret("short")), &[]);
+        let bad_header = endpoint(Secrets::new(secret(OLD)), &[("x-a", "a\nb")]);
+        let bad_url =
+            Endpoint { url: "nowhere".into(), ..(*endpoint(Secrets::new(secret(OLD)), &[])).clone() };
+        for (endpoint, what) in
+            [(bad_secret, "secret"), (bad_header, "header value"), (Arc::new(bad_url), "URL")]
+        {
+            assert_eq!(Prepared::new(endpoint).unwrap_err(), Unusable { what });
+        }
+    }
+}

@@ -13,6 +13,8 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
+#[cfg(test)]
+mod tls_tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use domain::address_rules::AddressPolicy;
 use domain::outcome::{Failure, Phase};
+use domain::time::{Clock, Timestamp};
 use domain::url_rules::{Host, UrlPolicy};
 use futures::future::BoxFuture;
 use http::Response;
@@ -53,6 +56,22 @@ pub trait Transport: std::fmt::Debug + Send + Sync + 'static {
     /// Sends, and writes into `progress` what happens. Has no time limit of its own: the future is dropped when the
     /// attempt's time has run out, and must then let go of what it holds.
     fn exchange<'a>(&'a self, outgoing: &'a Outgoing, progress: &'a Arc<Progress>) -> TransportFuture<'a>;
+}
+
+/// One exchange within its time: `deadline_at` is one limit for all phases, on the given clock.
+pub(crate) async fn exchange(
+    transport: &dyn Transport,
+    clock: &Arc<dyn Clock>,
+    outgoing: &Outgoing,
+    deadline_at: Timestamp,
+) -> Exchange {
+    let progress = Arc::new(Progress::new(Arc::clone(clock)));
+    let ended = tokio::select! {
+        biased;
+        ended = transport.exchange(outgoing, &progress) => Some(ended),
+        () = clock.sleep_until(deadline_at) => None,
+    };
+    progress.finish(ended)
 }
 
 /// The production transport.

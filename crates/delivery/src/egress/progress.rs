@@ -88,6 +88,11 @@ impl Progress {
         self.seen.lock().body_ended = true;
     }
 
+    #[cfg(test)]
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.seen.lock().body.len()
+    }
+
     /// `ended`: what the transport said, or `None` when time ran out on it.
     pub(crate) fn finish(&self, ended: Option<Result<(), Failure>>) -> Exchange {
         let now = self.clock.now();
