@@ -1,3 +1,172 @@
 //! The HTTP API: router, callers, problems, pages, one file per resource.
+//!
+//! The only crate that knows status codes. It reads and writes through the store's traits, asks the engine through
+//! [`engine::Engine`], and must not know a backend, open a socket to a receiver, or re-write a payload.
 
+mod answer;
+mod api_keys;
+mod body;
+mod caller;
+pub mod counters;
+mod deliveries;
+mod docs;
+mod endpoints;
 pub mod engine;
+mod event_types;
+mod events;
+mod fields;
+mod health;
+mod installs;
+mod layers;
+mod once;
+mod openapi;
+mod page;
+mod path;
+mod problem;
+mod query;
+mod router;
+mod tenants;
+mod views;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use catalogue::{Catalogue, Validate};
+use domain::id::IdSource;
+use domain::limits::ENDPOINTS_PER_OWNER_DEFAULT;
+use domain::secret::SecretText;
+use domain::time::Clock;
+use domain::url_rules::UrlPolicy;
+use sha2::{Digest, Sha256};
+use store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::counters::ApiCounters;
+use crate::engine::Engine;
+
+pub use openapi::openapi;
+pub use problem::Code;
+pub use router::router;
+
+/// Requests that are being answered at once; one more is told to come again (429).
+const REQUESTS_MAX: usize = 4_096;
+/// Batches that are being read and checked at once; more wait. Bounds the memory that their bodies take.
+const BATCHES_MAX: usize = 4;
+
+/// What an operator may set.
+#[derive(Clone)]
+pub struct Settings {
+    /// The operator's own key (`HOOPOE_PLATFORM_KEY`): everything is allowed with it while it is set.
+    pub platform_key: Option<SecretText>,
+    /// What becomes of faults against a schema where a request does not say.
+    pub validate: Validate,
+    /// Endpoints that are not deleted.
+    pub endpoints_per_owner: usize,
+    /// Signs cursors; the same on every node. Must be random, and may be derived from the master key.
+    pub cursor_key: [u8; 32],
+    pub url_policy: UrlPolicy,
+}
+
+impl Settings {
+    /// The defaults, under a cursor key.
+    pub fn new(cursor_key: [u8; 32]) -> Self {
+        Self {
+            platform_key: None,
+            validate: Validate::Reject,
+            endpoints_per_owner: ENDPOINTS_PER_OWNER_DEFAULT,
+            cursor_key,
+            url_policy: UrlPolicy::Strict,
+        }
+    }
+}
+
+/// What the API stands on.
+pub struct Parts {
+    pub settings: Settings,
+    pub store: Arc<dyn Store>,
+    pub engine: Arc<dyn Engine>,
+    pub catalogue: Arc<Catalogue>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<IdSource>,
+}
+
+/// The API's state, shared by all requests.
+pub struct Api {
+    settings: Settings,
+    store: Arc<dyn Store>,
+    engine: Arc<dyn Engine>,
+    catalogue: Arc<Catalogue>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<IdSource>,
+    counters: Arc<ApiCounters>,
+    platform_key_hash: Option<[u8; 32]>,
+    running: once::Running,
+    tasks: TaskTracker,
+    requests: Semaphore,
+    batches: Semaphore,
+    document: OnceLock<Bytes>,
+}
+
+impl Api {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { settings, store, engine, catalogue, clock, ids } = parts;
+        let hash = |key: &SecretText| Sha256::digest(key.expose()).into();
+        Arc::new(Self {
+            platform_key_hash: settings.platform_key.as_ref().map(hash),
+            settings,
+            store,
+            engine,
+            catalogue,
+            clock,
+            ids,
+            counters: Arc::default(),
+            running: once::Running::default(),
+            tasks: TaskTracker::new(),
+            requests: Semaphore::new(REQUESTS_MAX),
+            batches: Semaphore::new(BATCHES_MAX),
+            document: OnceLock::new(),
+        })
+    }
+
+    pub fn counters(&self) -> Arc<ApiCounters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Waits for requests whose clients have left but whose work goes on. Call it after the listener has closed and before
+    /// the store does.
+    pub async fn drained(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// The OpenAPI document as served, made once.
+    fn document(&self) -> Bytes {
+        let make = || serde_json::to_vec_pretty(&openapi(&self.catalogue)).unwrap_or_default().into();
+        self.document.get_or_init(make).clone()
+    }
+}
+
+/// Without the keys.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("validate", &self.validate)
+            .field("endpoints_per_owner", &self.endpoints_per_owner)
+            .field("url_policy", &self.url_policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Api").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,246 @@
+//! API keys. A key is shown once, in the answer that creates it, and stored as a hash.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::api_key::{ApiKey, Permission};
+use domain::id::ApiKeyId;
+use domain::limits::NAME_LENGTH_MAX;
+use domain::time::Timestamp;
+use http::{StatusCode, Uri};
+use sha2::{Digest, Sha256};
+use store::StoreError;
+use utoipa::ToSchema;
+
+use crate::Api;
+use crate::answer;
+use crate::body::Command;
+use crate::caller::{Caller, Manager, Viewer};
+use crate::fields::{Fields, Given};
+use crate::once::once;
+use crate::page::{List, Listing};
+use crate::path::Id;
+use crate::problem::{Code, Problem};
+use crate::query::Params;
+use crate::views::{ApiKeyCreated, ApiKeyView};
+
+/// Random bytes of a key.
+const KEY_BYTES: usize = 32;
+
+/// A key to make.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code, reason = "it only describes the body, which is read field by field")]
+pub(crate) struct ApiKeyBody {
+    #[schema(min_length = 1, max_length = 256)]
+    name: String,
+    /// Reserved; only null in this version.
+    location_id: Option<String>,
+    /// Reserved; only null in this version.
+    company_id: Option<String>,
+    /// Reserved; only null in this version.
+    app_id: Option<String>,
+    /// Of `publish`, `manage` and `view`; no more than the caller's own.
+    #[schema(min_items = 1)]
+    permissions: Vec<String>,
+    /// When it ceases to be valid; null is never.
+    #[schema(format = DateTime)]
+    expires_at: Option<String>,
+}
+
+/// List the API keys.
+///
+/// Newest first, without the keys themselves.
+#[utoipa::path(
+    get, path = "/v1/api-keys", operation_id = "listApiKeys", tag = "API keys",
+    params(
+        ("limit" = Option<u32>, Query, description = "1 to 200, 50 by default"),
+        ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+    ),
+    responses((status = 200, description = "One page", body = Listing<ApiKeyView>)),
+)]
+pub(crate) async fn list_api_keys(
+    State(api): State<Arc<Api>>,
+    caller: Viewer,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let mut params = Params::of(&uri);
+    let wish = params.page();
+    params.finish()?;
+    let list = List::new(&api.settings.cursor_key, "/v1/api-keys", &caller.owner);
+    let page = api.store.list_api_keys(&caller.scope, list.request(&wish)?).await?;
+    Ok(answer::ok(&list.listing(page, |key| ApiKeyView::of(&key))))
+}
+
+/// Make an API key.
+///
+/// The key is in this answer only.
+#[utoipa::path(
+    post, path = "/v1/api-keys", operation_id = "createApiKey", tag = "API keys",
+    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 printable ASCII characters")),
+    request_body = ApiKeyBody,
+    responses((status = 201, description = "The new key", body = ApiKeyCreated)),
+)]
+pub(crate) async fn create_api_key(
+    State(api): State<Arc<Api>>,
+    caller: Manager,
+    command: Command,
+) -> Result<Response, Problem> {
+    once(&api, &caller, &command, async |keep| {
+        let now = api.clock.now();
+        let NewKey { name, permissions, expires_at } = new_key(&command.body, now)?;
+        no_more_than_own(&caller, &permissions)?;
+        let key = generated()?;
+        let hash = Sha256::digest(&key).into();
+        let scope = caller.scope.clone();
+        let stored = ApiKey { id: api.ids.api_key(now), name, scope, permissions, hash, expires_at };
+        let keep =
+            keep.answer(|stored: &ApiKey| (StatusCode::CREATED, answer::bytes(&created(stored, None))));
+        let stored = api.store.create_api_key(&caller.scope, stored, keep).await?;
+        Ok(answer::json(StatusCode::CREATED, &created(&stored, Some(key))))
+    })
+    .await
+}
+
+fn created(stored: &ApiKey, key: Option<String>) -> ApiKeyCreated {
+    ApiKeyCreated { view: ApiKeyView::of(stored), key }
+}
+
+/// `hpk_` and 64 hex characters from the operating system's random source.
+fn generated() -> Result<String, Problem> {
+    let mut bytes = [0; KEY_BYTES];
+    getrandom::fill(&mut bytes).map_err(|_| {
+        tracing::error!("the operating system gives no random bytes");
+        Problem::new(
+            Code::InternalError,
+            "the server failed; nothing was changed: tell the operator the requestId",
+        )
+    })?;
+    Ok(bytes.iter().fold("hpk_".to_owned(), |mut key, byte| {
+        let _ = write!(key, "{byte:02x}"); // writing to a String cannot fail
+        key
+    }))
+}
+
+/// A key must not make itself more than it is.
+fn no_more_than_own(caller: &Caller, wanted: &[Permission]) -> Result<(), Problem> {
+    match wanted.iter().find(|permission| !caller.may(**permission)) {
+        None => Ok(()),
+        Some(missing) => Err(Problem::new(
+            Code::Forbidden,
+            format!("a key can give only permissions that it has, and this one lacks `{}`", missing.as_str()),
+        )),
+    }
+}
+
+#[derive(Debug)]
+struct NewKey {
+    name: String,
+    permissions: Vec<Permission>,
+    expires_at: Option<Timestamp>,
+}
+
+fn new_key(body: &[u8], now: Timestamp) -> Result<NewKey, Problem> {
+    let mut fields = Fields::of(body)?;
+    for owner in ["locationId", "companyId", "appId"] {
+        if !matches!(fields.any(owner), Given::Absent | Given::Null) {
+            let detail = "can only be null in this version: keys are the platform's own";
+            fields.faults.add(Code::NotAvailableYet, format!("/{owner}"), detail);
+        }
+    }
+    fields.require("name");
+    let given = fields.text("name", NAME_LENGTH_MAX);
+    if matches!(&given, Given::Value(name) if name.trim().is_empty()) {
+        fields.fault("name", "must not be empty");
+    }
+    let name = given.value().unwrap_or_default();
+    fields.require("permissions");
+    let permissions = permissions(&mut fields);
+    let expires_at = fields.parsed("expiresAt", |text| future(text, now)).value();
+    fields.finish()?;
+    Ok(NewKey { name, permissions, expires_at })
+}
+
+fn future(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    let at: Timestamp = text.parse().map_err(|fault: domain::time::TimestampFault| format!("is {fault}"))?;
+    if at > now { Ok(at) } else { Err("must be in the future".to_owned()) }
+}
+
+fn permissions(fields: &mut Fields<'_>) -> Vec<Permission> {
+    let Given::Value(items) = fields.list("permissions") else { return Vec::new() };
+    if items.is_empty() {
+        fields.fault("permissions", "must name at least one of `publish`, `manage` and `view`");
+    }
+    let mut permissions = Vec::new();
+    for (n, item) in items.iter().enumerate() {
+        match item.as_str().and_then(Permission::parse) {
+            Some(permission) if permissions.contains(&permission) => {}
+            Some(permission) => permissions.push(permission),
+            None => fields.fault(&format!("permissions/{n}"), "must be `publish`, `manage` or `view`"),
+        }
+    }
+    permissions
+}
+
+/// Delete an API key.
+///
+/// It ceases to be valid at once.
+#[utoipa::path(
+    delete, path = "/v1/api-keys/{id}", operation_id = "deleteApiKey", tag = "API keys",
+    params(("id" = String, Path, description = "`key_…`")),
+    responses((status = 204, description = "Deleted")),
+)]
+pub(crate) async fn delete_api_key(
+    State(api): State<Arc<Api>>,
+    caller: Manager,
+    Id(id): Id<ApiKeyId>,
+) -> Result<Response, Problem> {
+    api.store.delete_api_key(&caller.scope, id, api.clock.now()).await.map_err(no_key)?;
+    Ok(answer::no_content())
+}
+
+fn no_key(error: StoreError) -> Problem {
+    match error {
+        StoreError::NotFound => Problem::not_found("API key"),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+    #[test]
+    fn a_key_needs_a_name_and_permissions_and_may_expire_later() {
+        let key = new_key(
+            br#"{"name":"ci","permissions":["view","publish","view"],"expiresAt":"2030-01-01T00:00:00Z"}"#,
+            NOW,
+        );
+        assert_eq!(key.unwrap().permissions, [Permission::View, Permission::Publish]);
+        for (body, code) in [
+            (r#"{"name":"","permissions":["view"]}"#, Code::InvalidRequest),
+            (r#"{"permissions":["view"]}"#, Code::InvalidRequest),
+            (r#"{"name":"x"}"#, Code::InvalidRequest),
+            (r#"{"name":"x","permissions":[]}"#, Code::InvalidRequest),
+            (r#"{"name":"x","permissions":["admin"]}"#, Code::InvalidRequest),
+            (
+                r#"{"name":"x","permissions":["view"],"expiresAt":"2001-01-01T00:00:00Z"}"#,
+                Code::InvalidRequest,
+            ),
+            (r#"{"name":"x","permissions":["view"],"locationId":"a"}"#, Code::NotAvailableYet),
+            (r#"{"name":"x","permissions":["view"],"key":"hpk_a"}"#, Code::UnknownField),
+        ] {
+            assert_eq!(new_key(body.as_bytes(), NOW).unwrap_err().code, code, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_generated_key_is_hpk_and_64_hex_characters() {
+        let (a, b) = (generated().unwrap(), generated().unwrap());
+        assert!(a.starts_with("hpk_") && a.len() == 68 && a != b);
+    }
+}

@@ -1,0 +1,167 @@
+//! What surrounds every request: its id, its log line, its headers, its bounds.
+//!
+//! `observe` is the outermost and writes problems; `guard` runs the handler. Nothing here logs a token, a secret, a payload or
+//! the value of a query.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use tracing::Instrument;
+
+use crate::Api;
+use crate::counters::Requested;
+use crate::problem::{Code, Problem};
+
+/// How long a handler may take. A test send takes up to 10 s, a body up to 30 s to arrive.
+const HANDLER_TIME_MAX: Duration = Duration::from_secs(60);
+const REQUEST_ID_LENGTH_MAX: usize = 128;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The request's id, the caller's own or a new one.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+pub(crate) async fn observe(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = RequestId(request_id(&api, request.headers()));
+    request.extensions_mut().insert(id.clone());
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
+    let kind = Requested { method: known(request.method()), route: route.to_owned(), status_class: 0 };
+    let span = tracing::info_span!("request", method = kind.method, route = kind.route, id = &*id.0);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = written(&problem, &id, &response);
+    }
+    put_headers(response.headers_mut(), &id);
+    let took = started.elapsed();
+    span.in_scope(|| log(&response, took));
+    let status_class = response.status().as_u16() / 100;
+    api.counters.answered(Requested { status_class, ..kind }, took);
+    response
+}
+
+/// A header such as `allow`, which the router set beside the problem, is kept.
+fn written(problem: &Problem, id: &RequestId, carrier: &Response) -> Response {
+    let mut response = problem.write(&id.0);
+    if let Some(allow) = carrier.headers().get(header::ALLOW) {
+        response.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    response
+}
+
+fn request_id(api: &Api, headers: &HeaderMap) -> Arc<str> {
+    let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
+    match given.filter(|text| is_sane(text)) {
+        Some(text) => text.into(),
+        None => {
+            let id = api.ids.event(api.clock.now()).to_string();
+            format!("req_{}", id.trim_start_matches("evt_")).into()
+        }
+    }
+}
+
+fn is_sane(text: &str) -> bool {
+    (1..=REQUEST_ID_LENGTH_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+}
+
+/// Methods are a label of a metric, so a stranger must not be able to invent them.
+fn known(method: &Method) -> String {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if known.contains(method) { method.to_string() } else { "other".to_owned() }
+}
+
+fn put_headers(headers: &mut HeaderMap, id: &RequestId) {
+    let mut default = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    default(header::CACHE_CONTROL, "no-store");
+    default(header::REFERRER_POLICY, "no-referrer");
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, value);
+    }
+}
+
+fn log(response: &Response, took: Duration) {
+    let (status, duration_ms) = (response.status().as_u16(), took.as_millis() as u64);
+    match status {
+        500.. => tracing::warn!(status, duration_ms, "failed"),
+        400.. => tracing::info!(status, duration_ms, "refused"),
+        _ => tracing::debug!(status, duration_ms, "answered"),
+    }
+}
+
+pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let Ok(_place) = api.requests.try_acquire() else {
+        return Problem::new(
+            Code::TooManyRequests,
+            "the server is answering as many requests as it can: try again later",
+        )
+        .into_response();
+    };
+    if request.method().is_safe() {
+        return bounded(AssertUnwindSafe(next.run(request)).catch_unwind().map(|ran| ran.map_err(|_| ())))
+            .await;
+    }
+    // A client that leaves must not stop work between a store's commit and the hand-over to the engine.
+    let work = next.run(request).instrument(tracing::Span::current());
+    bounded(api.tasks.spawn(work).map(|ran| ran.map_err(|_| ()))).await
+}
+
+async fn bounded(work: impl Future<Output = Result<Response, ()>>) -> Response {
+    match tokio::time::timeout(HANDLER_TIME_MAX, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(())) => {
+            tracing::error!("a handler panicked; the panic's own message stands before this line");
+            Problem::new(
+                Code::InternalError,
+                "the server failed; nothing is promised: tell the operator the requestId",
+            )
+            .into_response()
+        }
+        Err(_) => Problem::new(
+            Code::StoreUnavailable,
+            "the request took too long; nothing is promised: repeat it with the same Idempotency-Key",
+        )
+        .into_response(),
+    }
+}
+
+pub(crate) async fn no_route() -> Problem {
+    Problem::new(Code::NotFound, "there is no such route: all are in /openapi.json")
+}
+
+pub(crate) async fn no_method() -> Problem {
+    Problem::new(
+        Code::MethodNotAllowed,
+        "this route does not have this method: the header `allow` names those it has",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_short_and_plain() {
+        assert!(is_sane("0b1c-A_z.9:x"));
+        for bad in ["", " ", "a b", "a\"b", "é", &"x".repeat(129)] {
+            assert!(!is_sane(bad), "{bad}");
+        }
+    }
+}

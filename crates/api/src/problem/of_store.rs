@@ -1,0 +1,60 @@
+//! What a store refuses or fails at, as a problem. A failure of ours is logged here, once, and not told.
+
+use domain::secret::RotationFault;
+use store::StoreError;
+
+use super::{Code, Problem};
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::not_found("object"),
+            StoreError::EndpointLimit { max } => Self::new(
+                Code::EndpointLimit,
+                format!(
+                    "the owner has {max} endpoints, as many as it may: delete one that is no longer used"
+                ),
+            ),
+            StoreError::Rotation(fault) => of_rotation(fault),
+            StoreError::EndpointDisabled => Self::new(
+                Code::EndpointDisabled,
+                "the delivery's endpoint is disabled or deleted: enable it, then retry",
+            ),
+            StoreError::DeliveryEnded => {
+                Self::new(Code::DeliveryFinished, "the delivery has ended, so there is nothing to cancel")
+            }
+            StoreError::KeyUsed => Self::new(
+                Code::IdempotencyInProgress,
+                "a request with this Idempotency-Key is being answered: repeat it in a moment",
+            ),
+            StoreError::InvalidCursor => {
+                Self::new(Code::InvalidCursor, "the cursor does not belong to this list: begin without one")
+            }
+            StoreError::Unavailable { reason } => unavailable(&reason),
+            StoreError::Internal { doing, source } => {
+                tracing::error!(doing, error = &*source as &dyn std::error::Error, "the store failed");
+                Self::new(
+                    Code::InternalError,
+                    "the server failed; nothing is promised: repeat it, and tell the operator the requestId if it happens again",
+                )
+            }
+        }
+    }
+}
+
+fn of_rotation(fault: RotationFault) -> Problem {
+    let code = match fault {
+        RotationFault::InProgress => Code::RotationInProgress,
+        RotationFault::NotRunning => Code::NoRotation,
+        RotationFault::GraceOutOfRange => Code::InvalidRequest,
+    };
+    Problem::new(code, fault.to_string())
+}
+
+fn unavailable(reason: &str) -> Problem {
+    tracing::warn!(reason, "the store is unavailable");
+    Problem::new(
+        Code::StoreUnavailable,
+        "the store did not answer; nothing is promised: repeat the request with the same Idempotency-Key",
+    )
+}

@@ -1,0 +1,55 @@
+//! Every route, in one list that is also the OpenAPI document's, and the layers around them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{
+    Api, api_keys, deliveries, docs, endpoints, event_types, events, health, installs, layers, tenants,
+};
+
+/// The API as a service. What it does not know answers 404 as a problem; `/metrics` and the console are the binary's.
+pub fn router(api: Arc<Api>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .fallback(layers::no_route)
+        .method_not_allowed_fallback(layers::no_method)
+        .layer(from_fn_with_state(Arc::clone(&api), layers::guard))
+        .layer(from_fn_with_state(Arc::clone(&api), layers::observe))
+        .with_state(api)
+}
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(events::publish_event, events::list_events))
+        .routes(routes!(events::publish_batch))
+        .routes(routes!(events::get_event))
+        .routes(routes!(endpoints::list_endpoints, endpoints::create_endpoint))
+        .routes(routes!(endpoints::get_endpoint, endpoints::update_endpoint, endpoints::delete_endpoint))
+        .routes(routes!(endpoints::enable_endpoint))
+        .routes(routes!(endpoints::disable_endpoint))
+        .routes(routes!(endpoints::test_endpoint))
+        .routes(routes!(endpoints::get_secret))
+        .routes(routes!(endpoints::rotate_secret))
+        .routes(routes!(endpoints::promote_secret))
+        .routes(routes!(deliveries::list_deliveries))
+        .routes(routes!(deliveries::get_delivery))
+        .routes(routes!(deliveries::retry_delivery))
+        .routes(routes!(deliveries::cancel_delivery))
+        .routes(routes!(event_types::list_event_types))
+        .routes(routes!(event_types::get_event_type))
+        .routes(routes!(tenants::put_location, tenants::get_location, tenants::delete_location))
+        .routes(routes!(tenants::put_app, tenants::get_app, tenants::delete_app))
+        .routes(routes!(installs::install_in_location, installs::uninstall_from_location))
+        .routes(routes!(installs::install_in_company, installs::uninstall_from_company))
+        .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
+        .routes(routes!(api_keys::delete_api_key))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(docs::openapi_json))
+        .routes(routes!(docs::reference))
+        .routes(routes!(docs::error_page))
+}

@@ -1,0 +1,28 @@
+//! What the API shows: one JSON shape per noun, camelCase, every field always there and null where absent.
+//!
+//! The only place that knows these shapes. A view never holds a credential but the two that exist to show one.
+
+mod delivery;
+mod endpoint;
+mod event;
+mod event_type;
+mod key;
+mod tenant;
+
+use domain::time::Timestamp;
+
+pub(crate) use delivery::{AttemptView, DeliveryRow, DeliveryView, TestView};
+pub(crate) use endpoint::{EndpointCreated, EndpointView, HEADER_MASK, SecretView};
+pub(crate) use event::{BatchAnswer, BatchItem, Became, EventAccepted, EventRow, EventView};
+pub(crate) use event_type::EventTypeView;
+pub(crate) use key::{ApiKeyCreated, ApiKeyView};
+pub(crate) use tenant::{AppView, InstallView, LocationView};
+
+/// RFC 3339, UTC, with milliseconds.
+pub(crate) fn time(at: Timestamp) -> String {
+    at.to_string()
+}
+
+pub(crate) fn text(id: impl std::fmt::Display) -> String {
+    id.to_string()
+}
