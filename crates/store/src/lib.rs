@@ -5,6 +5,8 @@
 //! No transaction is open while a receiver is called. Nothing here knows SQL, HTTP or JSON.
 
 pub mod api_keys;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod deliveries;
 pub mod endpoints;
 pub mod error;
