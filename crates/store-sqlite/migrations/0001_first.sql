@@ -40,7 +40,7 @@ CREATE TABLE endpoints (
     owner_id        TEXT NOT NULL,
     url             TEXT NOT NULL,
     description     TEXT NOT NULL,
-    subscription    TEXT,
+    subscription    BLOB,
     headers         BLOB,
     retry_schedule  TEXT,
     skip_own_events INTEGER NOT NULL,
@@ -66,7 +66,7 @@ CREATE INDEX locations_company ON locations (company_id, id) WHERE company_id IS
 CREATE TABLE apps (
     id     TEXT PRIMARY KEY,
     name   TEXT,
-    scopes TEXT
+    scopes BLOB
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE installs (

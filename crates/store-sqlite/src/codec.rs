@@ -171,6 +171,22 @@ pub(crate) fn attempt_id_of(bytes: &[u8]) -> Result<AttemptId, Fault> {
     Ok(AttemptId::from_bits(u128::from_be_bytes(input.take()?)))
 }
 
+/// Any texts in their order, such as an app's scopes.
+pub(crate) fn texts_bytes<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<u8> {
+    let mut out = Output(vec![VERSION]);
+    texts.for_each(|text| out.bytes(text.as_bytes()));
+    out.0
+}
+
+pub(crate) fn texts_of(bytes: &[u8]) -> Result<Vec<String>, Fault> {
+    let mut input = Input::versioned(bytes, "list of texts")?;
+    let mut texts = Vec::new();
+    while !input.is_empty() {
+        texts.push(input.text()?);
+    }
+    Ok(texts)
+}
+
 /// Names and values of an endpoint's own headers, to be sealed as one value.
 pub(crate) fn pairs_bytes<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
     let mut out = Output(vec![VERSION]);
@@ -306,6 +322,13 @@ mod tests {
         let considered = fates.map(|fate| Considered { endpoint_id: ids.endpoint(now), fate });
         assert_eq!(considered_of(&considered_bytes(&considered)).unwrap(), considered);
         assert_eq!(considered_of(&considered_bytes(&[])).unwrap(), []);
+    }
+
+    #[test]
+    fn texts_read_back_also_empty_ones_and_none() {
+        for texts in [&["a\nb", "", "é"][..], &[""], &[]] {
+            assert_eq!(texts_of(&texts_bytes(texts.iter().copied())).unwrap(), texts);
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub(crate) fn put(conn: &Connection, vault: &Vault, endpoint: &Endpoint) -> Resu
         endpoint.owner.id(),
         &*endpoint.url,
         endpoint.description,
-        subscription_text(&endpoint.subscription),
+        subscription_bytes(&endpoint.subscription),
         if kept { seal("headers", &codec::pairs_bytes(headers))? } else { None },
         endpoint.retry_schedule.as_ref().map(|waits_s| joined(waits_s, ",")),
         endpoint.skip_own_events,
@@ -91,11 +91,11 @@ fn state_columns(state: EndpointState) -> (i64, Option<&'static str>, Timestamp)
     }
 }
 
-/// One name a line; null for all.
-fn subscription_text(subscription: &Subscription) -> Option<String> {
+/// Null for all.
+fn subscription_bytes(subscription: &Subscription) -> Option<Vec<u8>> {
     match subscription {
         Subscription::All => None,
-        Subscription::Types(names) => Some(joined(names, "\n")),
+        Subscription::Types(names) => Some(codec::texts_bytes(names.iter().map(|name| &**name))),
     }
 }
 
@@ -124,9 +124,7 @@ fn of_row(row: &Row<'_>, vault: &Vault) -> Result<Endpoint, Fault> {
         owner: Owner::from_parts(&kind, &owner_id).ok_or(Fault::Damaged("endpoint's owner"))?,
         url: row.get(3)?,
         description: row.get(4)?,
-        subscription: row
-            .get::<_, Option<String>>(5)?
-            .map_or(Subscription::All, |text| subscription_of(&text)),
+        subscription: subscription_of(row.get(5)?)?,
         headers: headers.into_iter().map(|(name, value)| (name, SecretText::new(value))).collect(),
         retry_schedule: row.get::<_, Option<String>>(7)?.map(|text| schedule_of(&text)).transpose()?,
         skip_own_events: row.get(8)?,
@@ -140,8 +138,9 @@ fn of_row(row: &Row<'_>, vault: &Vault) -> Result<Endpoint, Fault> {
     })
 }
 
-fn subscription_of(text: &str) -> Subscription {
-    Subscription::Types(text.split('\n').filter(|name| !name.is_empty()).map(Arc::from).collect())
+fn subscription_of(bytes: Option<Vec<u8>>) -> Result<Subscription, Fault> {
+    let Some(bytes) = bytes else { return Ok(Subscription::All) };
+    Ok(Subscription::Types(codec::texts_of(&bytes)?.into_iter().map(Arc::from).collect()))
 }
 
 fn schedule_of(text: &str) -> Result<Vec<u32>, Fault> {

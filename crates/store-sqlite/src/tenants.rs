@@ -12,7 +12,7 @@ use store::routes::Routes;
 use store::tenants::{InstallChange, Tenants};
 
 use crate::SqliteStore;
-use crate::endpoint_rows::joined;
+use crate::codec;
 use crate::events::store_publication;
 use crate::fault::Fault;
 use crate::log::tenant_id;
@@ -161,8 +161,8 @@ fn location_of(row: &Row<'_>) -> Result<Location, Fault> {
 
 fn app_of(row: &Row<'_>) -> Result<App, Fault> {
     let id = tenant_id(row.get(0)?)?.ok_or(Fault::Damaged("app"))?;
-    let scopes: Option<String> = row.get(2)?;
-    let scopes = scopes.map(|text| text.lines().map(str::to_owned).collect());
+    let scopes: Option<Vec<u8>> = row.get(2)?;
+    let scopes = scopes.map(|bytes| codec::texts_of(&bytes)).transpose()?;
     Ok(App { id, name: row.get(1)?, scopes })
 }
 
@@ -207,7 +207,7 @@ fn delete_location(tx: &mut Tx<'_>, scope: &Scope, id: LocationId) -> Result<(),
 
 fn put_app(tx: &mut Tx<'_>, scope: &Scope, app: App) -> Result<App, Fault> {
     must_see(tx.conn, scope, &Owner::App(app.id.clone()))?;
-    let scopes = app.scopes.as_ref().map(|scopes| joined(scopes, "\n"));
+    let scopes = app.scopes.as_ref().map(|scopes| codec::texts_bytes(scopes.iter().map(String::as_str)));
     tx.conn.prepare_cached(PUT_APP)?.execute(params![app.id.as_str(), app.name, scopes])?;
     let stored = app.clone();
     tx.after_commit(move |memory| memory.routes.change(|table| table.put_app(&stored)));

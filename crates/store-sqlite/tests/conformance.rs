@@ -1,0 +1,60 @@
+//! The suite that every backend passes, on real files. A process that dies is an image of its files, taken while it runs.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::time::Timestamp;
+use hoopoe_store_sqlite::{Settings, SqliteStore};
+use store::Store;
+use store::conformance::{Backend, Instance};
+use store::maintenance::Maintenance;
+use tempfile::TempDir;
+
+store::conformance_suite!(Sqlite);
+
+struct Sqlite;
+
+struct Process {
+    store: Arc<SqliteStore>,
+    dir: TempDir,
+}
+
+#[async_trait]
+impl Backend for Sqlite {
+    async fn fresh(&self, now: Timestamp) -> Box<dyn Instance> {
+        let dir = TempDir::new().unwrap();
+        Box::new(Process { store: open(dir.path(), now), dir })
+    }
+}
+
+fn open(data_dir: &Path, now: Timestamp) -> Arc<SqliteStore> {
+    SqliteStore::open(Settings { data_dir: data_dir.to_owned(), master_key: [7; 32] }, now).unwrap()
+}
+
+#[async_trait]
+impl Instance for Process {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as Arc<dyn Store>
+    }
+
+    async fn crash_and_reopen(&mut self, now: Timestamp) {
+        let image = TempDir::new().unwrap();
+        // The log last: a page that a checkpoint moves meanwhile is in both.
+        for name in ["hoopoe.db", "hoopoe.db-wal"] {
+            std::fs::copy(self.dir.path().join(name), image.path().join(name)).unwrap();
+        }
+        let store = open(image.path(), now);
+        *self = Self { store, dir: image };
+    }
+
+    async fn close_and_reopen(&mut self, now: Timestamp) {
+        self.store.close().await;
+        self.store = open(self.dir.path(), now);
+    }
+
+    async fn second(&self, _now: Timestamp) -> Option<Arc<dyn Store>> {
+        None
+    }
+}
