@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use domain::attempt::{Attempt, Timings};
+use domain::endpoint::Endpoint;
 use domain::id::EndpointId;
 use domain::limits::ATTEMPT_TIMEOUT_MS;
 use domain::outcome::{Failure, Outcome, status_sentence};
@@ -53,7 +54,7 @@ async fn deliver(core: &Arc<Core>, start: Start) {
     let prepared = match core.standing(id) {
         Standing::Enabled(endpoint) => {
             let kept = start.prepared.filter(|prepared| Arc::ptr_eq(&prepared.endpoint, &endpoint));
-            kept.map_or_else(|| Prepared::new(endpoint).map(Arc::new), Ok)
+            kept.map_or_else(|| core.prepare(endpoint), Ok)
         }
         Standing::Held => return slot.release(core.clock.now()),
         Standing::Dead(_) => {
@@ -61,9 +62,6 @@ async fn deliver(core: &Arc<Core>, start: Start) {
             return core.chores.put(Chore::End(id));
         }
     };
-    if let Ok(prepared) = &prepared {
-        core.with_lanes(|lanes| lanes.keep_prepared(id, prepared));
-    }
     let sending = core.sending(&slot.delivery);
     let attempt = core.attempt(prepared.as_deref().map_err(|unusable| *unusable), sending);
     match core.abandon.run_until_cancelled(attempt).await {
@@ -73,6 +71,12 @@ async fn deliver(core: &Arc<Core>, start: Start) {
 }
 
 impl Core {
+    fn prepare(&self, endpoint: Arc<Endpoint>) -> Result<Arc<Prepared>, Unusable> {
+        let prepared = Arc::new(Prepared::new(endpoint)?);
+        self.with_lanes(|lanes| lanes.keep_prepared(&prepared));
+        Ok(prepared)
+    }
+
     fn sending<'a>(&'a self, delivery: &'a ClaimedDelivery) -> Sending<'a> {
         Sending {
             event_id: delivery.event_id,

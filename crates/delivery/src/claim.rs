@@ -206,7 +206,8 @@ fn wants(core: &Core, due: Vec<EndpointId>, now: Timestamp) -> (Vec<Want>, bool)
             Places::LaneFull => {}
             Places::AllFull => {
                 starved = true;
-                core.due(id, now);
+                // Not through `due`: that would wake this very task, again and again.
+                core.timetable.lock().put(id, now);
             }
         }
     }

@@ -20,6 +20,7 @@ use rand::rngs::SmallRng;
 use store::Store;
 use store::queue::{ClaimedDelivery, Due, Release};
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -69,6 +70,7 @@ pub(crate) struct Core {
     tests: Semaphore,
     workers: TaskTracker,
     background: TaskTracker,
+    background_aborts: Mutex<Vec<AbortHandle>>,
 }
 
 impl Engine {
@@ -118,11 +120,12 @@ impl Engine {
             tests: Semaphore::new(TESTS_MAX),
             workers: TaskTracker::new(),
             background: TaskTracker::new(),
+            background_aborts: Mutex::default(),
         });
-        core.background.spawn(claim::run(Arc::clone(&core)));
-        core.background.spawn(record::run(Arc::clone(&core)));
-        core.background.spawn(sweep::run_chores(Arc::clone(&core)));
-        core.background.spawn(sweep::run_retention(Arc::clone(&core)));
+        core.spawn_background(claim::run(Arc::clone(&core)));
+        core.spawn_background(record::run(Arc::clone(&core)));
+        core.spawn_background(sweep::run_chores(Arc::clone(&core)));
+        core.spawn_background(sweep::run_retention(Arc::clone(&core)));
         Ok(Self { core })
     }
 
@@ -208,6 +211,8 @@ impl Engine {
                 unrecorded,
                 "outcomes could not be recorded before the end; those requests are repeated"
             );
+            core.background_aborts.lock().iter().for_each(AbortHandle::abort);
+            core.background.wait().await;
         }
     }
 
@@ -223,6 +228,11 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Core {
+    fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let abort = self.background.spawn(task).abort_handle();
+        self.background_aborts.lock().push(abort);
+    }
+
     /// The one way to the lanes: holds the lock for `change` alone and keeps the gauges true.
     pub(crate) fn with_lanes<R>(&self, change: impl FnOnce(&mut Lanes) -> R) -> R {
         let mut lanes = self.lanes.lock();

@@ -21,6 +21,8 @@ const LANE_SLOT_SHARE: usize = 8;
 const NEWCOMER_SHARE: usize = 4;
 /// A lane begins with so many slots and gets one more for each answer.
 const LANE_SLOTS_FIRST: usize = 8;
+/// So many lanes without work are kept, with what was prepared and learnt of their receivers.
+const IDLE_LANES_MAX: usize = 1_024;
 const LANE_PLACE_SHARE: usize = 64;
 const LANE_BYTE_SHARE: usize = 4;
 
@@ -58,6 +60,7 @@ pub(crate) struct Lanes {
     ready: VecDeque<EndpointId>,
     /// Attempts running, by the endpoint's owner.
     tenants: HashMap<Owner, usize>,
+    idle_lanes: usize,
     in_flight: usize,
     /// Waiting, reserved, in flight and unrecorded.
     claimed: usize,
@@ -79,6 +82,8 @@ struct Lane {
     /// Halved by an attempt that ran into its time limit, one more for each that was answered.
     in_flight_max: usize,
     is_ready: bool,
+    /// Counted in `idle_lanes`.
+    is_idle: bool,
     /// The store holds more that is due.
     more_due: bool,
 }
@@ -126,6 +131,7 @@ impl Lanes {
             lanes: HashMap::new(),
             ready: VecDeque::new(),
             tenants: HashMap::new(),
+            idle_lanes: 0,
             in_flight: 0,
             claimed: 0,
             claimed_bytes: 0,
@@ -194,6 +200,7 @@ impl Lanes {
         let places = self.places_of(endpoint.id).min(room).min(wish);
         let lane = self.lane(endpoint);
         if places == 0 {
+            // Then the lane has work: a place comes free, and with it the wish for more.
             lane.more_due = true;
             return Places::LaneFull;
         }
@@ -259,8 +266,8 @@ impl Lanes {
         self.free_claimed(count, payload_bytes);
     }
 
-    pub(crate) fn keep_prepared(&mut self, id: EndpointId, prepared: &Arc<Prepared>) {
-        if let Some(lane) = self.lanes.get_mut(&id) {
+    pub(crate) fn keep_prepared(&mut self, prepared: &Arc<Prepared>) {
+        if let Some(lane) = self.lanes.get_mut(&prepared.endpoint.id) {
             lane.prepared = Some(Arc::clone(prepared));
         }
     }
@@ -300,9 +307,10 @@ impl Lanes {
         max.saturating_sub(held)
     }
 
+    /// The endpoint's lane, about to have work.
     fn lane(&mut self, endpoint: &Endpoint) -> &mut Lane {
         let in_flight_max = self.bounds.in_flight_per_lane.min(LANE_SLOTS_FIRST);
-        self.lanes.entry(endpoint.id).or_insert_with(|| Lane {
+        let lane = self.lanes.entry(endpoint.id).or_insert_with(|| Lane {
             owner: endpoint.owner.clone(),
             prepared: None,
             waiting: VecDeque::new(),
@@ -310,8 +318,11 @@ impl Lanes {
             in_flight: 0,
             in_flight_max,
             is_ready: false,
+            is_idle: false,
             more_due: false,
-        })
+        });
+        self.idle_lanes -= usize::from(std::mem::take(&mut lane.is_idle));
+        lane
     }
 
     fn line_up(&mut self, id: EndpointId) {
@@ -385,19 +396,24 @@ impl Lanes {
         }
     }
 
-    /// After something left the lane: asks for more, and forgets a lane that has nothing.
+    /// After something left the lane: asks for more. Lanes without work are forgotten when there are many.
     fn settle(&mut self, id: EndpointId) -> Refill {
         let refill = self.refill(id);
-        if self.lanes.get(&id).is_some_and(Lane::is_idle) {
-            self.lanes.remove(&id);
+        if let Some(lane) = self.lanes.get_mut(&id).filter(|lane| !lane.is_idle && !lane.has_work()) {
+            lane.is_idle = true;
+            self.idle_lanes += 1;
+        }
+        if self.idle_lanes > IDLE_LANES_MAX {
+            self.lanes.retain(|_, lane| !lane.is_idle);
+            self.idle_lanes = 0;
         }
         refill
     }
 }
 
 impl Lane {
-    fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.reserved == 0 && self.in_flight == 0
+    fn has_work(&self) -> bool {
+        !self.waiting.is_empty() || self.reserved > 0 || self.in_flight > 0
     }
 }
 

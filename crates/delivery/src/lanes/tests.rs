@@ -221,7 +221,26 @@ fn what_is_used_up_comes_back_to_nothing() {
     }
     let lanes = &world.lanes;
     assert_eq!((lanes.in_flight, lanes.claimed, lanes.claimed_bytes, lanes.unrecorded), (0, 0, 0, 0));
-    assert!(lanes.lanes.is_empty() && lanes.tenants.is_empty());
+    assert!(lanes.tenants.is_empty());
+    assert_eq!((lanes.lanes.len(), lanes.idle_lanes), (1, 1));
+}
+
+#[test]
+fn lanes_without_work_are_forgotten_when_there_are_many() {
+    let mut world = World::new(small());
+    let busy = world.endpoint("busy");
+    world.fill(&busy, 1);
+    for _ in 0..IDLE_LANES_MAX {
+        let endpoint = world.endpoint("a");
+        assert!(world.lanes.reserve(&endpoint, 10));
+        let _ = world.lanes.give_back(endpoint.id, 10);
+    }
+    assert_eq!((world.lanes.lanes.len(), world.lanes.idle_lanes), (IDLE_LANES_MAX + 1, IDLE_LANES_MAX));
+    let last = world.endpoint("a");
+    assert!(world.lanes.reserve(&last, 10));
+    let _ = world.lanes.give_back(last.id, 10);
+    assert_eq!((world.lanes.lanes.len(), world.lanes.idle_lanes), (1, 0));
+    assert_eq!(world.start_all(), [busy.id]);
 }
 
 #[test]
