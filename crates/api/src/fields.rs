@@ -47,14 +47,11 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// # Errors
-    /// `invalid-json` for what does not parse, `not-an-object`, and `duplicate-key` for a repeated top-level member.
+    /// `invalid-json` for what does not parse, `invalid-request` for what is no object, and `duplicate-key` for a repeated top-level member.
     pub(crate) fn of(body: &'a [u8]) -> Result<Self, Problem> {
         let text: &RawValue = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
         if !text.get().starts_with('{') {
-            return Err(Problem::new(
-                Code::NotAnObject,
-                "the body of this request is a JSON object: send one",
-            ));
+            return Err(not_an_object());
         }
         let Members { members, repeated } =
             serde_json::from_str(text.get()).map_err(|error| not_json(&error))?;
@@ -222,6 +219,11 @@ fn repeats(pointers: Vec<String>) -> Problem {
         .with_errors(pointed(pointers, REPEATED))
 }
 
+fn not_an_object() -> Problem {
+    Problem::new(Code::InvalidRequest, "the body of this request is a JSON object: send one")
+        .with_errors(pointed(vec![String::new()], "must be an object"))
+}
+
 fn not_json(error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
     let detail = match error.is_eof() {
@@ -363,8 +365,8 @@ mod tests {
             ("", "invalid-json: "),
             ("{", "invalid-json: "),
             ("{} {}", "invalid-json: "),
-            ("[]", "not-an-object: "),
-            ("null", "not-an-object: "),
+            ("[]", "invalid-request: "),
+            ("null", "invalid-request: "),
             (r#"{"name":"a","name":"b"}"#, "duplicate-key: /name"),
             (r#"{"name":"a","tags":{"x":[{"y":1,"y":2}]}}"#, "duplicate-key: /tags/x/0/y"),
             (r#"{}"#, "invalid-request: /name"),

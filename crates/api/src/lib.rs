@@ -25,6 +25,10 @@ mod path;
 mod problem;
 mod query;
 mod router;
+#[cfg(test)]
+mod router_tests;
+#[cfg(test)]
+mod stand_in;
 mod tenants;
 mod views;
 

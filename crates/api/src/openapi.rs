@@ -23,7 +23,7 @@ const TAGS: [(&str, &str); 8] = [
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
 const CODES: [(&str, &[Code]); 14] = [
-    ("publishEvent", &[Code::MissingType, Code::UnknownType, Code::InvalidPayload]),
+    ("publishEvent", &[Code::NotAnObject, Code::MissingType, Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
     ("listDeliveries", &[Code::UnknownType]),
@@ -39,7 +39,7 @@ const CODES: [(&str, &[Code]); 14] = [
         ],
     ),
     ("updateEndpoint", &[Code::InvalidUrl, Code::InvalidHeader, Code::UnknownType, Code::NotAvailableYet]),
-    ("testEndpoint", &[Code::UnknownType]),
+    ("testEndpoint", &[Code::UnknownType, Code::NotAnObject]),
     ("rotateEndpointSecret", &[Code::RotationInProgress]),
     ("promoteEndpointSecret", &[Code::NoRotation]),
     ("retryDelivery", &[Code::EndpointDisabled]),
@@ -129,7 +129,7 @@ fn codes_of(path: &str, method: &str, operation: &Value) -> Vec<Code> {
         codes.extend([Unauthorized, Forbidden, StoreUnavailable]);
     }
     if ["post", "put", "patch"].contains(&method) {
-        codes.extend([InvalidJson, NotAnObject, DuplicateKey, InvalidRequest, PayloadTooLarge]);
+        codes.extend([InvalidJson, DuplicateKey, InvalidRequest, PayloadTooLarge]);
         codes.extend([UnsupportedMediaType, RequestTimeout]);
     }
     if ["post", "put", "patch"].contains(&method) && id != "publishEvent" {

@@ -139,7 +139,7 @@ impl NewEndpoint {
 
 pub(super) fn change(api: &Api, stored: &Endpoint, body: &[u8]) -> Result<EndpointPatch, Problem> {
     let mut fields = Fields::of(body)?;
-    same_owner(&mut fields, stored);
+    no_owner(&mut fields);
     let url = url(api, &mut fields);
     let subscription = subscription(api, &mut fields);
     let skip_own_events = fields.flag("skipOwnEvents");
@@ -190,17 +190,12 @@ fn owner(fields: &mut Fields<'_>) -> Option<Owner> {
     owners.into_iter().next()
 }
 
-/// An object that was read and is sent back names its owner; another one is refused.
-fn same_owner(fields: &mut Fields<'_>, stored: &Endpoint) {
-    for (name, kind) in OWNERS {
-        let own = (stored.owner.kind() == kind).then(|| stored.owner.id());
-        let given = match fields.any(name) {
-            Given::Absent => continue,
-            Given::Null => None,
-            Given::Value(value) => Some(value),
-        };
-        if given.as_ref().map(|value| value.as_str()) != own.map(Some) {
-            fields.fault(name, "cannot change: create another endpoint for another owner");
+/// The owner is no field of a change; the sentence says why.
+fn no_owner(fields: &mut Fields<'_>) {
+    for (name, _) in OWNERS {
+        if fields.raw(name).is_some() {
+            let detail = "cannot change: create another endpoint for another owner";
+            fields.faults.add(Code::UnknownField, format!("/{name}"), detail);
         }
     }
 }
@@ -268,8 +263,10 @@ fn headers(fields: &mut Fields<'_>, stored: &[(String, SecretText)]) -> Given<Ve
         Given::Null => return Given::Null,
         Given::Value(members) => members,
     };
-    let Some(pairs) = header_pairs(fields, &members, stored) else { return Given::Absent };
+    let pairs = header_pairs(fields, &members, stored);
     match custom_headers::judge(pairs.iter().map(|(name, value)| (name.as_str(), value.expose()))) {
+        // A value that is no text was told and left out.
+        Ok(judged) if judged.len() < members.len() => Given::Absent,
         Ok(judged) => {
             let sealed = judged.into_iter().map(|(name, value)| (name, SecretText::new(value)));
             Given::Value(sealed.collect())
@@ -289,7 +286,7 @@ fn header_pairs(
     fields: &mut Fields<'_>,
     members: &Map<String, Value>,
     stored: &[(String, SecretText)],
-) -> Option<Vec<(String, SecretText)>> {
+) -> Vec<(String, SecretText)> {
     let mut pairs = Vec::new();
     for (name, value) in members {
         let lower = name.to_ascii_lowercase();
@@ -308,7 +305,7 @@ fn header_pairs(
             }
         }
     }
-    (pairs.len() == members.len()).then_some(pairs)
+    pairs
 }
 
 fn header_pointer(name: &str) -> String {

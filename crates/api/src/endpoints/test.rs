@@ -158,7 +158,7 @@ fn is_object(api: &Api, payload: &[u8]) -> Result<(), Problem> {
             fault @ (PayloadFault::InvalidJson { .. }
             | PayloadFault::NotAnObject { .. }
             | PayloadFault::DuplicateKey { .. }),
-        ) => Err(fault.into()),
+        ) => Err(Problem::from(fault).under("/payload")),
         Ok(_) | Err(_) => Ok(()),
     }
 }

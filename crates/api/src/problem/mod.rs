@@ -59,6 +59,14 @@ impl Problem {
         self
     }
 
+    /// Faults of a part, told from the whole.
+    pub(crate) fn under(mut self, parent: &str) -> Self {
+        for fault in &mut self.errors {
+            fault.pointer.insert_str(0, parent);
+        }
+        self
+    }
+
     pub(crate) fn with_challenge(mut self, challenge: &'static str) -> Self {
         self.challenge = Some(challenge);
         self

@@ -1,0 +1,310 @@
+//! Test only: a store and an engine that do nothing, for what the API decides without them. What needs a real store is tested
+//! through the binary.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use catalogue::Catalogue;
+use domain::api_key::ApiKey;
+use domain::app::{App, InstallTarget};
+use domain::attempt::Attempt;
+use domain::delivery::{Delivery, EndReason};
+use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch};
+use domain::event::Event;
+use domain::id::{ApiKeyId, DeliveryId, EndpointId, EventId, IdSource};
+use domain::location::{AppId, Location, LocationId};
+use domain::scope::Scope;
+use domain::secret::SecretText;
+use domain::time::{Clock, Timestamp};
+use parking_lot::Mutex;
+use store::api_keys::ApiKeys;
+use store::deliveries::{Deliveries, DeliveryFilter};
+use store::endpoints::{EndpointFilter, Endpoints, Rotation};
+use store::events::{EventFilter, Events, Publication};
+use store::maintenance::{Maintenance, Swept};
+use store::once::{Answers, KeptAnswer, MaybeOnce, OnceKey};
+use store::page::{Page, PageRequest};
+use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
+use store::routes::Routes;
+use store::tenants::{InstallChange, Tenants};
+use store::{Store, StoreError};
+use tokio::sync::Semaphore;
+
+use crate::engine::{Engine, TestSend};
+use crate::{Api, Parts, Settings};
+
+pub(crate) const KEY: &str = "hpk_0123456789abcdef0123456789abcdef";
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// Its calls fail with `Unavailable`, `ping` panics, and `publish` waits for `permits`.
+#[derive(Debug)]
+pub(crate) struct NoStore {
+    pub(crate) routes: Routes,
+    pub(crate) permits: Semaphore,
+    pub(crate) publish_fails: bool,
+    pub(crate) keys: Vec<Arc<ApiKey>>,
+}
+
+impl Default for NoStore {
+    fn default() -> Self {
+        Self { routes: Routes::default(), permits: Semaphore::new(0), publish_fails: false, keys: Vec::new() }
+    }
+}
+
+/// Notes what it is told.
+#[derive(Debug, Default)]
+pub(crate) struct NotingEngine {
+    pub(crate) notes: Mutex<Vec<String>>,
+}
+
+struct StandingClock;
+
+impl Clock for StandingClock {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+    fn sleep_until(&self, _: Timestamp) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+pub(crate) fn api(store: Arc<NoStore>, engine: Arc<NotingEngine>) -> Arc<Api> {
+    let settings = Settings { platform_key: Some(SecretText::new(KEY.to_owned())), ..Settings::new([7; 32]) };
+    Api::new(Parts {
+        settings,
+        store,
+        engine,
+        catalogue: Arc::new(Catalogue::builtin()),
+        clock: Arc::new(StandingClock),
+        ids: Arc::new(IdSource::seeded(1)),
+    })
+}
+
+#[async_trait]
+impl Engine for NotingEngine {
+    fn reserve(&self, _: &Arc<Endpoint>, _: usize) -> bool {
+        self.notes.lock().push("reserve".to_owned());
+        true
+    }
+    fn hand_over(&self, delivery: ClaimedDelivery) {
+        self.notes.lock().push(format!("hand over {}", delivery.claim.0));
+    }
+    fn give_back(&self, _: EndpointId, payload_bytes: usize) {
+        self.notes.lock().push(format!("give back {payload_bytes}"));
+    }
+    fn stored(&self, _: Due) {}
+    fn endpoint_changed(&self, _: EndpointId) {}
+    async fn test(&self, _: TestSend) -> Attempt {
+        unreachable!("no test here sends")
+    }
+}
+
+type Answer<T> = Result<T, StoreError>;
+
+fn away<T>() -> Answer<T> {
+    Err(StoreError::Unavailable { reason: "there is no store here".to_owned() })
+}
+
+impl Store for NoStore {
+    fn routes(&self) -> &Routes {
+        &self.routes
+    }
+}
+
+#[async_trait]
+impl ApiKeys for NoStore {
+    async fn create_api_key(&self, _: &Scope, _: ApiKey, _: MaybeOnce<ApiKey>) -> Answer<ApiKey> {
+        away()
+    }
+    async fn list_api_keys(&self, _: &Scope, _: PageRequest) -> Answer<Page<ApiKey>> {
+        away()
+    }
+    async fn delete_api_key(&self, _: &Scope, _: ApiKeyId, _: Timestamp) -> Answer<()> {
+        away()
+    }
+    fn api_key_by_hash(&self, hash: &[u8; 32]) -> Option<Arc<ApiKey>> {
+        self.keys.iter().find(|key| key.hash == *hash).cloned()
+    }
+    fn api_key_count(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+#[async_trait]
+impl Deliveries for NoStore {
+    async fn delivery(&self, _: &Scope, _: DeliveryId) -> Answer<(Delivery, Vec<Attempt>)> {
+        away()
+    }
+    async fn list_deliveries(&self, _: &Scope, _: DeliveryFilter, _: PageRequest) -> Answer<Page<Delivery>> {
+        away()
+    }
+    async fn deliveries_of(&self, _: &Scope, _: EventId) -> Answer<Vec<Delivery>> {
+        away()
+    }
+    async fn retry_delivery(
+        &self,
+        _: &Scope,
+        _: DeliveryId,
+        _: DeliveryId,
+        _: Timestamp,
+        _: MaybeOnce<Delivery>,
+    ) -> Answer<Delivery> {
+        away()
+    }
+    async fn cancel_delivery(
+        &self,
+        _: &Scope,
+        _: DeliveryId,
+        _: Timestamp,
+        _: MaybeOnce<Delivery>,
+    ) -> Answer<Delivery> {
+        away()
+    }
+}
+
+#[async_trait]
+impl Endpoints for NoStore {
+    async fn create_endpoint(
+        &self,
+        _: &Scope,
+        _: Endpoint,
+        _: usize,
+        _: MaybeOnce<Endpoint>,
+    ) -> Answer<Arc<Endpoint>> {
+        away()
+    }
+    async fn endpoint(&self, _: &Scope, id: EndpointId) -> Answer<Arc<Endpoint>> {
+        self.routes.endpoint(id).ok_or(StoreError::NotFound)
+    }
+    async fn list_endpoints(
+        &self,
+        _: &Scope,
+        _: EndpointFilter,
+        _: PageRequest,
+    ) -> Answer<Page<Arc<Endpoint>>> {
+        away()
+    }
+    async fn update_endpoint(
+        &self,
+        _: &Scope,
+        _: EndpointId,
+        _: EndpointPatch,
+        _: Timestamp,
+        _: MaybeOnce<Endpoint>,
+    ) -> Answer<Arc<Endpoint>> {
+        away()
+    }
+    async fn delete_endpoint(&self, _: &Scope, _: EndpointId, _: Timestamp) -> Answer<()> {
+        away()
+    }
+    async fn disable_endpoint(&self, _: EndpointId, _: DisabledReason, _: Timestamp) -> Answer<()> {
+        away()
+    }
+    async fn rotate_secret(
+        &self,
+        _: &Scope,
+        _: EndpointId,
+        _: Rotation,
+        _: MaybeOnce<Endpoint>,
+    ) -> Answer<Arc<Endpoint>> {
+        away()
+    }
+    async fn promote_secret(
+        &self,
+        _: &Scope,
+        _: EndpointId,
+        _: Timestamp,
+        _: MaybeOnce<Endpoint>,
+    ) -> Answer<Arc<Endpoint>> {
+        away()
+    }
+}
+
+#[async_trait]
+impl Events for NoStore {
+    async fn publish(&self, _: Vec<Publication>, _: MaybeOnce<()>) -> Answer<Claim> {
+        let permit = self.permits.acquire().await;
+        permit.expect("the semaphore stays open").forget();
+        if self.publish_fails { away() } else { Ok(Claim(42)) }
+    }
+    async fn event(&self, _: &Scope, _: EventId) -> Answer<Event> {
+        away()
+    }
+    async fn list_events(&self, _: &Scope, _: EventFilter, _: PageRequest) -> Answer<Page<Event>> {
+        away()
+    }
+}
+
+#[async_trait]
+impl Maintenance for NoStore {
+    async fn ping(&self) -> Answer<()> {
+        panic!("as a test wants it")
+    }
+    async fn sweep(&self, _: Timestamp, _: Timestamp) -> Answer<Swept> {
+        away()
+    }
+    async fn close(&self) {}
+}
+
+#[async_trait]
+impl Answers for NoStore {
+    async fn kept_answer(&self, _: &OnceKey, _: Timestamp) -> Answer<Option<KeptAnswer>> {
+        Ok(None)
+    }
+}
+
+#[async_trait]
+impl Queue for NoStore {
+    async fn due(&self, _: Option<EndpointId>, _: usize) -> Answer<Vec<Due>> {
+        away()
+    }
+    async fn claim(&self, _: Vec<Want>, _: Timestamp) -> Answer<Vec<Granted>> {
+        away()
+    }
+    async fn record(&self, _: Vec<Record>) -> Answer<Vec<Recorded>> {
+        away()
+    }
+    async fn release(&self, _: Vec<Release>) -> Answer<()> {
+        away()
+    }
+    async fn end_deliveries(&self, _: EndpointId, _: EndReason, _: Timestamp, _: usize) -> Answer<usize> {
+        away()
+    }
+    async fn record_test(&self, _: Event, _: Record, _: MaybeOnce<()>) -> Answer<()> {
+        away()
+    }
+    async fn queue_length(&self) -> Answer<u64> {
+        away()
+    }
+}
+
+#[async_trait]
+impl Tenants for NoStore {
+    async fn put_location(&self, _: &Scope, _: Location, _: Timestamp) -> Answer<Location> {
+        away()
+    }
+    async fn location(&self, _: &Scope, _: &LocationId) -> Answer<Location> {
+        away()
+    }
+    async fn delete_location(&self, _: &Scope, _: &LocationId) -> Answer<()> {
+        away()
+    }
+    async fn put_app(&self, _: &Scope, _: App, _: Timestamp) -> Answer<App> {
+        away()
+    }
+    async fn app(&self, _: &Scope, _: &AppId) -> Answer<App> {
+        away()
+    }
+    async fn delete_app(&self, _: &Scope, _: &AppId) -> Answer<()> {
+        away()
+    }
+    async fn install(&self, _: &Scope, _: InstallChange) -> Answer<Option<Claim>> {
+        away()
+    }
+    async fn uninstall(&self, _: &Scope, _: InstallChange) -> Answer<Claim> {
+        away()
+    }
+    async fn installs(&self, _: &Scope, _: &AppId, _: usize) -> Answer<Vec<InstallTarget>> {
+        away()
+    }
+}
