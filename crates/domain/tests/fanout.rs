@@ -1,4 +1,5 @@
 //! Fan-out: the routing rules as a table of cases, and against an independent, naive model.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -95,7 +96,8 @@ impl Town {
         town.in_location.insert(place("in"), vec![app("at-in"), app("both")]);
         town.in_company.insert(agency("co"), vec![app("both"), app("at-co")]);
         for owner in [of_location("in"), of_location("out"), of_company("co"), of_company("other")] {
-            town.add(&owner.id().to_owned(), owner, |_| {});
+            let name = owner.id().to_owned();
+            town.add(&name, owner, |_| {});
         }
         for name in ["at-in", "both", "at-co", "nowhere"] {
             town.add(name, of_app(name), |_| {});
