@@ -47,7 +47,7 @@ pub(crate) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// # Errors
-    /// `invalid-json` for what does not parse, `invalid-request` for what is no object, and `duplicate-key` for a repeated top-level member.
+    /// `invalid-json` for what does not parse, `not-an-object`, and `duplicate-key` for a repeated top-level member.
     pub(crate) fn of(body: &'a [u8]) -> Result<Self, Problem> {
         let text: &RawValue = serde_json::from_slice(body).map_err(|error| not_json(&error))?;
         if !text.get().starts_with('{') {
@@ -220,8 +220,7 @@ fn repeats(pointers: Vec<String>) -> Problem {
 }
 
 fn not_an_object() -> Problem {
-    Problem::new(Code::InvalidRequest, "the body of this request is a JSON object: send one")
-        .with_errors(pointed(vec![String::new()], "must be an object"))
+    Problem::new(Code::NotAnObject, "the body of this request is a JSON object: send one")
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
@@ -365,8 +364,8 @@ mod tests {
             ("", "invalid-json: "),
             ("{", "invalid-json: "),
             ("{} {}", "invalid-json: "),
-            ("[]", "invalid-request: "),
-            ("null", "invalid-request: "),
+            ("[]", "not-an-object: "),
+            ("null", "not-an-object: "),
             (r#"{"name":"a","name":"b"}"#, "duplicate-key: /name"),
             (r#"{"name":"a","tags":{"x":[{"y":1,"y":2}]}}"#, "duplicate-key: /tags/x/0/y"),
             (r#"{}"#, "invalid-request: /name"),

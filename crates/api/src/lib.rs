@@ -55,7 +55,7 @@ pub use problem::Code;
 pub use router::router;
 
 /// Requests that are being answered at once; one more is told to come again (429).
-const REQUESTS_MAX: usize = 4_096;
+const REQUESTS_MAX: usize = 2_048;
 /// Batches that are being read and checked at once; more wait. Bounds the memory that their bodies take.
 const BATCHES_MAX: usize = 4;
 

@@ -201,7 +201,7 @@ mod tests {
             (Media::Json, r#"{"events":{}}"#.to_owned(), Code::InvalidRequest),
             (Media::Json, r#"{"events":null}"#.to_owned(), Code::InvalidRequest),
             (Media::Json, r#"{"events":[{}],"x":1}"#.to_owned(), Code::UnknownField),
-            (Media::Json, r#"[{}]"#.to_owned(), Code::InvalidRequest),
+            (Media::Json, r#"[{}]"#.to_owned(), Code::NotAnObject),
             (Media::Json, r#"{"events":[{]}"#.to_owned(), Code::InvalidJson),
             (Media::Json, String::new(), Code::InvalidJson),
         ] {

@@ -1,6 +1,8 @@
 //! The OpenAPI 3.1 document: routes and shapes from the code, error answers from the table of codes, webhooks from the
 //! catalogue.
 
+mod refine;
+
 use catalogue::{Catalogue, EventType};
 use serde_json::{Map, Value, json};
 
@@ -23,7 +25,7 @@ const TAGS: [(&str, &str); 8] = [
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
 const CODES: [(&str, &[Code]); 14] = [
-    ("publishEvent", &[Code::NotAnObject, Code::MissingType, Code::UnknownType, Code::InvalidPayload]),
+    ("publishEvent", &[Code::MissingType, Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
     ("listDeliveries", &[Code::UnknownType]),
@@ -39,7 +41,7 @@ const CODES: [(&str, &[Code]); 14] = [
         ],
     ),
     ("updateEndpoint", &[Code::InvalidUrl, Code::InvalidHeader, Code::UnknownType, Code::NotAvailableYet]),
-    ("testEndpoint", &[Code::UnknownType, Code::NotAnObject]),
+    ("testEndpoint", &[Code::UnknownType]),
     ("rotateEndpointSecret", &[Code::RotationInProgress]),
     ("promoteEndpointSecret", &[Code::NoRotation]),
     ("retryDelivery", &[Code::EndpointDisabled]),
@@ -59,8 +61,12 @@ pub fn openapi(catalogue: &Catalogue) -> Value {
         "type": "http", "scheme": "bearer", "bearerFormat": "hpk_…", "description": "An API key",
     }});
     put_problem(&mut document);
+    refine::schemas(&mut document["components"]["schemas"]);
     for (path, method, operation) in operations(&mut document) {
         put_errors(&path, &method, operation);
+        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+            refine::parameter(&path, parameter);
+        }
     }
     document["webhooks"] = catalogue.types().iter().map(webhook).collect::<Map<_, _>>().into();
     document
@@ -129,7 +135,7 @@ fn codes_of(path: &str, method: &str, operation: &Value) -> Vec<Code> {
         codes.extend([Unauthorized, Forbidden, StoreUnavailable]);
     }
     if ["post", "put", "patch"].contains(&method) {
-        codes.extend([InvalidJson, DuplicateKey, InvalidRequest, PayloadTooLarge]);
+        codes.extend([InvalidJson, NotAnObject, DuplicateKey, InvalidRequest, PayloadTooLarge]);
         codes.extend([UnsupportedMediaType, RequestTimeout]);
     }
     if ["post", "put", "patch"].contains(&method) && id != "publishEvent" {
