@@ -6,5 +6,10 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod master_key;
+mod engine_seam;
+pub mod first_key;
+mod lifecycle;
+mod master_key;
+pub mod server;
 pub mod telemetry;
+mod wiring;

@@ -9,17 +9,17 @@ use anyhow::{Context as _, bail};
 
 use crate::config::{MASTER_KEY_VARIABLE, parse_master_key};
 
-pub const FILE_NAME: &str = "master.key";
+pub(crate) const FILE_NAME: &str = "master.key";
 
 /// Whether the data directory holds events already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Data {
+pub(crate) enum Data {
     Present,
     Absent,
 }
 
 /// Reads the key file, or makes one where there is no data yet.
-pub fn from_file(data_dir: &Path, data: Data) -> anyhow::Result<[u8; 32]> {
+pub(crate) fn from_file(data_dir: &Path, data: Data) -> anyhow::Result<[u8; 32]> {
     let path = data_dir.join(FILE_NAME);
     match std::fs::read_to_string(&path) {
         Ok(text) => {

@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand. Commands read arguments, call the library and print; no rule lives here.
 
 mod connection;
+mod openapi;
+mod serve;
 mod trigger;
 mod verify;
 
@@ -18,10 +20,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server
+    Serve(crate::config::ServeArgs),
     /// Publish the catalogue's example of an event type to a running server
     Trigger(trigger::TriggerArgs),
     /// Check a webhook's signature and explain why it does not match
     Verify(verify::VerifyArgs),
+    /// Print the API's OpenAPI document
+    Openapi,
 }
 
 /// Runs the command that the process was given.
@@ -30,8 +36,10 @@ enum Command {
 /// Whatever stopped it, in sentences for its user.
 pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
         Command::Trigger(args) => trigger::run(args),
         Command::Verify(args) => verify::run(&args),
+        Command::Openapi => openapi::run(),
     }
 }
 

@@ -3,8 +3,11 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use catalogue::Catalogue;
+
 pub(super) fn run() -> anyhow::Result<ExitCode> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(api::openapi().as_bytes())?;
+    let document = serde_json::to_vec_pretty(&api::openapi(&Catalogue::builtin()))?;
+    std::io::stdout().lock().write_all(&document).context("cannot write to standard output")?;
     Ok(ExitCode::SUCCESS)
 }

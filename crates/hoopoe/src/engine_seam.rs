@@ -1,0 +1,40 @@
+//! The delivery engine as the API sees it: the two crates are strangers, and this is their one handshake.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::attempt::Attempt;
+use domain::endpoint::Endpoint;
+use domain::id::EndpointId;
+use store::queue::{ClaimedDelivery, Due};
+
+#[derive(Debug, Clone)]
+pub(crate) struct EngineSeam(pub(crate) delivery::Engine);
+
+#[async_trait]
+impl api::engine::Engine for EngineSeam {
+    fn reserve(&self, endpoint: &Arc<Endpoint>, payload_bytes: usize) -> bool {
+        self.0.reserve(endpoint, payload_bytes)
+    }
+
+    fn hand_over(&self, delivery: ClaimedDelivery) {
+        self.0.hand_over(delivery);
+    }
+
+    fn give_back(&self, endpoint_id: EndpointId, payload_bytes: usize) {
+        self.0.give_back(endpoint_id, payload_bytes);
+    }
+
+    fn stored(&self, due: Due) {
+        self.0.stored(due);
+    }
+
+    fn endpoint_changed(&self, id: EndpointId) {
+        self.0.endpoint_changed(id);
+    }
+
+    async fn test(&self, send: api::engine::TestSend) -> Attempt {
+        let api::engine::TestSend { endpoint, event_id, delivery_id, type_name, payload } = send;
+        self.0.test(endpoint, event_id, delivery_id, type_name, payload).await
+    }
+}

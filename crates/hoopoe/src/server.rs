@@ -1,0 +1,126 @@
+//! A whole server, started and stopped: in the binary, and in the process of a test.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use domain::id::IdSource;
+use domain::time::Clock;
+use store::maintenance::Maintenance as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::first_key::FirstKey;
+use crate::lifecycle;
+use crate::telemetry::metrics;
+use crate::wiring::{self, Wired};
+
+/// How long attempts that run may take to end at a stop: an attempt's own 10 s, and a little to read its answer.
+const ATTEMPTS_GRACE: Duration = Duration::from_secs(11);
+
+/// Where time and chance come from.
+pub struct Parts {
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<IdSource>,
+    /// Spreads retries.
+    pub jitter_seed: u64,
+}
+
+/// A server that accepts requests until [`stop`](Self::stop).
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
+    wired: Wired,
+    serving: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Parts {
+    /// The system's clock and randomness.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn of_the_system() -> anyhow::Result<Self> {
+        let mut seeds = [[0; 8]; 2];
+        for seed in &mut seeds {
+            getrandom::fill(seed).context("the system gives no randomness")?;
+        }
+        let [ids, jitter] = seeds.map(u64::from_le_bytes);
+        Ok(Self { clock: Arc::new(SystemClock), ids: Arc::new(IdSource::seeded(ids)), jitter_seed: jitter })
+    }
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+impl Server {
+    /// Listens first, so that a port in use is told before anything is created, then opens the store and starts.
+    ///
+    /// # Errors
+    /// A sentence that says what stands in the way and what to do. No data was changed then.
+    pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Self> {
+        let listener = listen(config.listen, "--listen").await?;
+        let address = listener.local_addr().context("the listener has no address")?;
+        let metrics_listener = match config.metrics_listen {
+            Some(address) => Some(listen(address, "--metrics-listen").await?),
+            None => None,
+        };
+        let wired = wiring::wire(config, parts).await?;
+        let mut server = Self {
+            address,
+            metrics_address: metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
+            serving: JoinSet::new(),
+            stop: CancellationToken::new(),
+            wired,
+        };
+        server.serve(listener, server.wired.router(config));
+        if let Some(listener) = metrics_listener {
+            server.serve(listener, metrics::router(server.wired.metrics.clone()));
+        }
+        Ok(server)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where `/metrics` is, if not on the main address.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// The key that this start made, if it made one.
+    pub fn first_key(&self) -> Option<&FirstKey> {
+        self.wired.first_key.as_ref()
+    }
+
+    /// Accepts nothing more, lets requests and attempts finish, records their outcomes, gives the rest back, closes.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.serving.join_next().await.is_some() {}
+        self.wired.api.drained().await;
+        self.wired.engine.shutdown(ATTEMPTS_GRACE).await;
+        self.wired.store.close().await;
+    }
+
+    fn serve(&mut self, listener: TcpListener, router: Router) {
+        self.serving.spawn(lifecycle::serve(listener, router, self.stop.clone()));
+    }
+}
+
+async fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "cannot listen on {address}; stop the program that does, or choose another address with {flag}"
+        )
+    })
+}

@@ -1,0 +1,145 @@
+//! Builds the parts from the settings and wires them to each other: store below, engine and API above. It decides which
+//! backend stands behind the traits and nothing else.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use api::Api;
+use axum::Router;
+use catalogue::Catalogue;
+use delivery::Engine;
+use domain::address_rules::AddressPolicy;
+use domain::secret::SecretText;
+use domain::time::Timestamp;
+use domain::url_rules::UrlPolicy;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use sha2::{Digest as _, Sha256};
+use store_sqlite::SqliteStore;
+
+use crate::config::{Config, Mode};
+use crate::engine_seam::EngineSeam;
+use crate::first_key::{self, FirstKey};
+use crate::master_key::{self, Data};
+use crate::server::Parts;
+use crate::telemetry::metrics::{self, Metrics};
+
+const STORE_FILE: &str = "hoopoe.db";
+
+/// A server's parts, wired and running, without a listener.
+#[derive(Debug)]
+pub(crate) struct Wired {
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) engine: Engine,
+    pub(crate) api: Arc<Api>,
+    pub(crate) first_key: Option<FirstKey>,
+    pub(crate) metrics: Metrics,
+}
+
+pub(crate) async fn wire(config: &Config, parts: Parts) -> anyhow::Result<Wired> {
+    let now = parts.clock.now();
+    let master_key = master_key(config)?;
+    let store = open_store(config, master_key, now).await?;
+    let first_key = first_key::make(&*store, config.platform_key.as_ref(), &parts.ids, now).await?;
+    let settings = engine_settings(config, parts.jitter_seed)?;
+    let engine = Engine::start(store.clone(), parts.clock.clone(), parts.ids.clone(), settings)
+        .context("the delivery engine cannot start")?;
+    let api = Api::new(api::Parts {
+        settings: api_settings(config, &master_key),
+        store: store.clone(),
+        engine: Arc::new(EngineSeam(engine.clone())),
+        catalogue: Arc::new(Catalogue::builtin()),
+        clock: parts.clock,
+        ids: parts.ids,
+    });
+    let metrics =
+        Metrics { api: api.counters(), engine: engine.clone(), store: Arc::clone(&store), started_at: now };
+    Ok(Wired { store, engine, api, first_key, metrics })
+}
+
+impl Wired {
+    /// What the main address serves.
+    pub(crate) fn router(&self, config: &Config) -> Router {
+        let router = api::router(Arc::clone(&self.api));
+        match config.metrics_listen {
+            Some(_) => router,
+            None => metrics::router(self.metrics.clone()).merge(router),
+        }
+    }
+}
+
+fn master_key(config: &Config) -> anyhow::Result<[u8; 32]> {
+    create_data_dir(&config.data_dir)?;
+    if let Some(key) = config.master_key {
+        return Ok(key);
+    }
+    let present = config.data_dir.join(STORE_FILE).exists();
+    master_key::from_file(&config.data_dir, if present { Data::Present } else { Data::Absent })
+}
+
+/// Readable for its owner alone: payloads are other people's data.
+fn create_data_dir(path: &Path) -> anyhow::Result<()> {
+    let advice = || {
+        format!("cannot use {} as the data directory; choose a writable one with --data-dir", path.display())
+    };
+    ensure!(!path.exists() || path.is_dir(), "{}: it is not a directory", advice());
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
+    builder.create(path).with_context(advice)
+}
+
+async fn open_store(
+    config: &Config,
+    master_key: [u8; 32],
+    now: Timestamp,
+) -> anyhow::Result<Arc<SqliteStore>> {
+    let settings = store_sqlite::Settings { data_dir: config.data_dir.clone(), master_key };
+    let opening = tokio::task::spawn_blocking(move || SqliteStore::open(settings, now));
+    Ok(opening.await.context("opening the store ended in a fault of ours")??)
+}
+
+fn engine_settings(config: &Config, jitter_seed: u64) -> anyhow::Result<delivery::Settings> {
+    let user_agent = concat!("Hoopoe/", env!("CARGO_PKG_VERSION")).to_owned();
+    let (address_policy, url_policy) = match config.mode {
+        Mode::Production => (AddressPolicy::strict(), UrlPolicy::Strict),
+        Mode::Dev => (AddressPolicy::dev(), UrlPolicy::Dev),
+    };
+    Ok(delivery::Settings {
+        retry_waits_s: config.retry_waits_s.clone(),
+        address_policy,
+        url_policy,
+        extra_root_certificates: extra_roots(config.ca_certificates.as_deref())?,
+        retention_days: config.retention_days,
+        ..delivery::Settings::new(user_agent, jitter_seed)
+    })
+}
+
+fn extra_roots(path: Option<&Path>) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let Some(path) = path else { return Ok(Vec::new()) };
+    let advice = || {
+        format!("cannot use {} as CA certificates; name a PEM file with --ca-certificates", path.display())
+    };
+    let certificates = CertificateDer::pem_file_iter(path).with_context(advice)?;
+    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().with_context(advice)?;
+    ensure!(!certificates.is_empty(), "{}: it holds no certificate", advice());
+    Ok(certificates)
+}
+
+fn api_settings(config: &Config, master_key: &[u8; 32]) -> api::Settings {
+    api::Settings {
+        platform_key: config.platform_key.as_ref().map(|key| SecretText::new(key.expose().to_owned())),
+        validate: config.validate.into(),
+        endpoints_per_owner: config.endpoints_per_owner,
+        url_policy: match config.mode {
+            Mode::Production => UrlPolicy::Strict,
+            Mode::Dev => UrlPolicy::Dev,
+        },
+        ..api::Settings::new(cursor_key(master_key))
+    }
+}
+
+/// Cursors outlive a restart, so their key hangs on the one that does too. One-way: a cursor's key tells nothing of it.
+fn cursor_key(master_key: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(b"hoopoe/cursor-key/1").chain_update(master_key).finalize().into()
+}

@@ -1,0 +1,23 @@
+//! The whole server in one process: real sockets, a real database, a real receiver; only the clock is moved by hand.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod api_keys;
+mod bad_input;
+mod batch;
+mod delivering;
+mod documents;
+mod endpoint_urls;
+mod endpoints;
+mod every_type;
+mod idempotency;
+mod log;
+mod outcomes;
+mod problems;
+mod retries;
+mod rotation;
+mod routing;
+mod secrecy;
+mod tenants;
+mod test_sends;
+mod world;

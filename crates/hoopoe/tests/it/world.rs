@@ -1,0 +1,189 @@
+//! One server, one receiver, one clock, and the words that the tests speak.
+
+use std::sync::Arc;
+
+use domain::time::{Clock as _, Timestamp};
+use hoopoe::config::{Config, PLATFORM_KEY_VARIABLE, ServeArgs};
+use hoopoe::server::{Parts, Server};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::{Answered, Client, ManualClock, Received, Receiver, eventually, seeded_ids};
+
+pub(crate) const LOCATION: &str = "ve9EPM428h8vShlRW1KT";
+pub(crate) const KEY: &str = "hpk_it_0123456789abcdefghijklmnopqrstuv";
+
+/// A running server with an empty store and a receiver that answers 200.
+pub(crate) struct World {
+    pub(crate) clock: ManualClock,
+    pub(crate) receiver: Receiver,
+    /// With the platform's key.
+    pub(crate) api: Client,
+    server: Server,
+    dir: TempDir,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With settings of its own.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut ServeArgs)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut args = ServeArgs {
+            listen: Some("127.0.0.1:0".parse().unwrap()),
+            data_dir: Some(dir.path().join("data")),
+            dev: Some(true),
+            ..ServeArgs::default()
+        };
+        change(&mut args);
+        let config =
+            Config::load(args, |name| (name == PLATFORM_KEY_VARIABLE).then(|| KEY.to_owned())).unwrap();
+        let clock = ManualClock::at_real_time();
+        let parts = Parts { clock: Arc::new(clock.clone()), ids: Arc::new(seeded_ids()), jitter_seed: 7 };
+        let server = Server::start(&config, parts).await.unwrap();
+        let api = Client::new(format!("http://{}", server.address())).with_key(KEY);
+        Self { clock, receiver: Receiver::start().await, api, server, dir }
+    }
+
+    /// Ends the server as SIGTERM would.
+    pub(crate) async fn stop(self) {
+        self.server.stop().await;
+    }
+
+    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Where `/metrics` has an address of its own.
+    pub(crate) fn metrics_address(&self) -> Option<std::net::SocketAddr> {
+        self.server.metrics_address()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Registers an endpoint at `/hook` of the receiver for everything of the location, with changes.
+    pub(crate) async fn endpoint(&self, changes: Value) -> Value {
+        let mut body = json!({"url": self.receiver.url("/hook"), "eventTypes": ["*"]});
+        let owned = ["locationId", "companyId", "appId"].iter().any(|owner| changes.get(owner).is_some());
+        if !owned {
+            body["locationId"] = LOCATION.into();
+        }
+        merge(&mut body, changes);
+        self.api.post("/v1/endpoints", &body).await.expect(201)
+    }
+
+    /// Publishes; the 202's body.
+    pub(crate) async fn publish(&self, payload: &Value) -> Value {
+        self.api.post("/v1/events", payload).await.expect(202)
+    }
+
+    /// Publishes a small contact to the location; the 202's body.
+    pub(crate) async fn publish_contact(&self) -> Value {
+        self.publish(&contact(LOCATION)).await
+    }
+
+    /// The id of the event's only delivery.
+    pub(crate) async fn delivery_of(&self, event: &Value) -> String {
+        let deliveries = self.list(&format!("/v1/deliveries?eventId={}", text(event, "id"))).await;
+        assert_eq!(deliveries.len(), 1, "{deliveries:?}");
+        text(&deliveries[0], "id").to_owned()
+    }
+
+    /// Everything that a listing holds, page after page.
+    pub(crate) async fn list(&self, path: &str) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let page = self.api.get(&format!("{path}{cursor}")).await.expect(200);
+            rows.extend(page["data"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["nextCursor"].as_str() else { return rows };
+            cursor = format!("{}cursor={next}", if path.contains('?') { '&' } else { '?' });
+        }
+    }
+
+    /// What `path` shows once it satisfies `wanted`. Outcomes are recorded a moment after the receiver has answered.
+    pub(crate) async fn once(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        eventually(path, || async {
+            let shown = self.api.get(path).await.expect(200);
+            wanted(&shown).then_some(shown)
+        })
+        .await
+    }
+
+    /// The delivery once it has this status.
+    pub(crate) async fn once_delivery(&self, id: &str, status: &str) -> Value {
+        self.once(&format!("/v1/deliveries/{id}"), |shown| shown["status"] == status).await
+    }
+
+    /// The delivery once `count` attempts are recorded and the next is due.
+    pub(crate) async fn once_retrying(&self, id: &str, count: u64) -> Value {
+        let wanted = |shown: &Value| shown["status"] == "retrying" && shown["attemptCount"] == count;
+        self.once(&format!("/v1/deliveries/{id}"), wanted).await
+    }
+
+    /// Moves the clock to the delivery's next attempt.
+    pub(crate) fn advance_to_next(&self, delivery: &Value) {
+        self.clock.advance_to(time(delivery, "nextAttemptAt"));
+    }
+}
+
+/// A small valid contact.
+pub(crate) fn contact(location: &str) -> Value {
+    json!({"type": "ContactCreate", "locationId": location, "id": "nmFmQEsNgz6AVpgLVUJ0", "firstName": "Ada"})
+}
+
+/// Sets members of `body` to those of `changes`.
+pub(crate) fn merge(body: &mut Value, changes: Value) {
+    let Value::Object(changes) = changes else { panic!("changes are an object") };
+    body.as_object_mut().unwrap().extend(changes);
+}
+
+#[track_caller]
+pub(crate) fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member].as_str().unwrap_or_else(|| panic!("no text `{member}` in {value}"))
+}
+
+#[track_caller]
+pub(crate) fn time(value: &Value, member: &str) -> Timestamp {
+    text(value, member).parse().unwrap()
+}
+
+/// Path of an object of the API below its collection.
+pub(crate) fn path(collection: &str, object: &Value) -> String {
+    format!("/v1/{collection}/{}", text(object, "id"))
+}
+
+/// The places that a problem's `errors` point to.
+pub(crate) fn pointers(problem: &Value) -> Vec<&str> {
+    problem["errors"].as_array().into_iter().flatten().map(|fault| text(fault, "pointer")).collect()
+}
+
+/// Verifies a delivered request as a receiver would, with the library that receivers use and the stock one.
+#[track_caller]
+pub(crate) fn verify(received: &Received, secret: &str) {
+    let secrets = [secret.parse().unwrap()];
+    let now_seconds: i64 = received.expect_header("webhook-timestamp").parse().unwrap();
+    let window = hoopoe_webhooks::Window::at(now_seconds);
+    hoopoe_webhooks::verify_x_wl(&secrets, received.header("x-wl-signature"), &received.body).unwrap();
+    hoopoe_webhooks::verify(&secrets, |name| received.header(name), &received.body, window).unwrap();
+    let mut headers = http::HeaderMap::new();
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        headers.insert(name, received.expect_header(name).parse().unwrap());
+    }
+    standardwebhooks::Webhook::new(secret).unwrap().verify(&received.body, &headers).unwrap();
+}
+
+/// Fails unless the answer is the problem with this code at this status.
+#[track_caller]
+pub(crate) fn refused(case: &str, answered: &Answered, status: u16, code: &str) -> Value {
+    assert_eq!(
+        (answered.status.as_u16(), answered.json()["code"].as_str()),
+        (status, Some(code)),
+        "{case}: {}",
+        answered.text()
+    );
+    answered.expect_problem(status, code)
+}
