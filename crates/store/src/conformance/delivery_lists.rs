@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use domain::delivery::{Delivery, EndReason, Status};
 use domain::endpoint::Endpoint;
+use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 use domain::retry::Verdict;
 use domain::scope::Scope;
 
 use super::stage::{DAY_S, Draft, NOW, Stage, at, location};
 use crate::deliveries::DeliveryFilter;
+use crate::events::EventFilter;
 use crate::page::{PageRequest, Span};
 
 /// What the log shows of deliveries in every status but `waiting`, over three days; oldest first.
@@ -165,6 +167,36 @@ pub async fn a_cursor_within_a_status_keeps_what_stays_in_it(stage: &mut Stage) 
     let seen: Vec<_> = first.rows.iter().chain(&rest.rows).map(|delivery| delivery.id).collect();
     let expected = [11, 10, 9, 8, 7, 6, 4, 3, 2, 1, 0].map(|n: usize| made[n].id);
     assert_eq!((seen, rest.next), (expected.to_vec(), None));
+}
+
+/// Whoever looks for a needle gets pages that are short or empty, and a cursor on.
+pub async fn a_listing_that_finds_little_goes_on_to_its_end(stage: &mut Stage) {
+    let endpoint = stage.endpoint(&location("loc")).await;
+    let count = PAGE_ROWS_EXAMINED_MAX + 2_000;
+    let rare = [0, 1, count / 2, count - 1];
+    let mut needles = Vec::new();
+    for from in (0..count).step_by(1_000) {
+        let make = |n| {
+            let type_name = if rare.contains(&n) { "NoteCreate" } else { "ContactCreate" };
+            Draft::at(at(n as i64 / 50)).of_type(type_name).queued_for(&endpoint).make(&stage.ids)
+        };
+        let batch: Vec<_> = (from..from + 1_000).map(make).collect();
+        needles.extend(batch.iter().filter(|one| &*one.event.type_name == "NoteCreate").cloned());
+        stage.publish(batch, None).await.unwrap();
+    }
+    needles.reverse();
+    assert_eq!(needles.len(), rare.len());
+    let type_name = Some("NoteCreate".into());
+    for limit in [1, 50] {
+        for undelivered_only in [false, true] {
+            let filter = EventFilter { type_name: type_name.clone(), undelivered_only, ..Default::default() };
+            let events = stage.events_in(&Scope::Platform, filter, limit).await;
+            assert!(events.iter().eq(needles.iter().map(|one| &one.event.id)), "{events:?}");
+        }
+        let filter = DeliveryFilter { type_name: type_name.clone(), ..Default::default() };
+        let deliveries = stage.deliveries_in(&Scope::Platform, filter, limit).await;
+        assert!(deliveries.iter().eq(needles.iter().map(|one| &one.deliveries[0].id)), "{deliveries:?}");
+    }
 }
 
 pub async fn an_events_deliveries_come_oldest_first(stage: &mut Stage) {

@@ -202,6 +202,7 @@ macro_rules! conformance_suite {
                 since_is_inclusive_and_until_exclusive_for_deliveries,
                 a_cursor_of_deliveries_neither_repeats_nor_skips_what_changes,
                 a_cursor_within_a_status_keeps_what_stays_in_it,
+                a_listing_that_finds_little_goes_on_to_its_end,
                 an_events_deliveries_come_oldest_first,
             }
             crashes {

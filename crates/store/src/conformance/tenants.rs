@@ -69,9 +69,13 @@ pub async fn a_forgotten_location_keeps_its_endpoints_and_its_log(stage: &mut St
 
 pub async fn an_app_is_put_replaced_and_forgotten(stage: &mut Stage) {
     assert_fails!(stage.app(&Scope::Platform, &the_app()).await, NotFound);
-    for scopes in
-        [None, Some(&["contacts.readonly", "a/b'<c>;--"][..]), Some(&[][..]), Some(&["one"][..]), None]
-    {
+    for scopes in [
+        None,
+        Some(&["contacts.readonly", "a b'\"", "two\nlines", ""][..]),
+        Some(&[][..]),
+        Some(&["one"][..]),
+        None,
+    ] {
         let put = an_app(scopes);
         assert_eq!(stage.put_app(&Scope::Platform, put.clone(), NOW).await.unwrap(), put);
         assert_eq!(stage.routes().read().scopes_of(&the_app()), put.scopes.as_deref(), "at once");
