@@ -20,11 +20,7 @@ use crate::answer;
 use crate::path::Id;
 use crate::problem::{Code, Problem};
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:0 auto;padding:1rem;color:#1a1a1a;background:#fff}\
-h2{border-bottom:1px solid #ccc;margin-top:3rem}code,pre{font-family:ui-monospace,monospace;font-size:.9em}\
-pre{background:#f4f4f4;padding:1rem;overflow-x:auto}table{border-collapse:collapse}td,th{border:1px solid #ccc;\
-padding:.25rem .5rem;text-align:left;vertical-align:top}a{color:#0b57a4}\
-@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#161616}pre{background:#242424}a{color:#8ab8f0}}";
+const STYLE: &str = include_str!("../assets/docs.css");
 
 /// The OpenAPI 3.1 document.
 ///
@@ -58,14 +54,15 @@ pub(crate) async fn reference(State(api): State<Arc<Api>>) -> Response {
 pub(crate) async fn error_page(Id(code): Id<String>) -> Result<Response, Problem> {
     let code = Code::parse(&code).ok_or_else(|| Problem::not_found("error code"))?;
     let back = "<p><a href=\"/docs\">Hoopoe API</a></p>";
-    Ok(page(code.as_str(), &format!("{back}{}", markdown(code.page()))))
+    let content = format!("<main class=\"alone\">{back}{}</main>", markdown(code.page()));
+    Ok(page(code.as_str(), &content))
 }
 
 fn page(title: &str, content: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><style>{STYLE}</style></head>\
-         <body><main>{content}</main></body></html>",
+         <body>{content}</body></html>",
         escaped(title)
     );
     let mut response = Response::new(Body::from(html));
@@ -86,42 +83,70 @@ fn content_policy() -> String {
 }
 
 fn reference_html(document: &Value) -> String {
-    let mut html = String::from("<h1>Hoopoe API</h1>");
+    let mut html = format!("<div class=\"book\">{}<main><h1>Hoopoe API</h1>", contents_html(document));
     html += &markdown(text(&document["info"]["description"]));
     html += "<p><a href=\"/openapi.json\">OpenAPI 3.1 document</a></p>";
     for tag in items(&document["tags"]) {
-        let _ =
-            write!(html, "<h2>{}</h2>{}", escaped(text(&tag["name"])), markdown(text(&tag["description"])));
-        for (path, method, operation) in operations(&document["paths"]) {
-            if operation["tags"][0] == tag["name"] {
-                html += &operation_html(&format!("{} {path}", method.to_uppercase()), operation);
-            }
+        let about = markdown(text(&tag["description"]));
+        let _ = write!(html, "<h2>{}</h2>{about}", escaped(text(&tag["name"])));
+        for (path, method, operation) in operations_of(document, tag) {
+            html += &operation_html(path, method, operation);
         }
     }
-    html += "<h2>Shapes</h2>";
+    html += "<h2 id=\"shapes\">Shapes</h2>";
     for (name, schema) in members(&document["components"]["schemas"]) {
         html += &schema_html(name, schema);
     }
-    html += "<h2>Events</h2>";
+    html += "<h2 id=\"event-types\">Event types</h2>";
     for (name, webhook) in members(&document["webhooks"]) {
         html += &webhook_html(name, &webhook["post"]);
     }
-    html += "<h2>Error codes</h2><ul>";
+    html + &codes_html() + "</main></div>"
+}
+
+/// The column of links beside the page.
+fn contents_html(document: &Value) -> String {
+    let mut html =
+        String::from("<nav aria-label=\"Contents\"><a class=\"home\" href=\"/docs\">Hoopoe API</a>");
+    for tag in items(&document["tags"]) {
+        let _ = write!(html, "<strong>{}</strong>", escaped(text(&tag["name"])));
+        for (_, _, operation) in operations_of(document, tag) {
+            let id = escaped(text(&operation["operationId"]));
+            let _ = write!(html, "<a href=\"#{id}\">{}</a>", escaped(title_of(operation)));
+        }
+    }
+    html +=
+        "<strong>Reference</strong><a href=\"#shapes\">Shapes</a><a href=\"#error-codes\">Error codes</a>";
+    html += "<strong>Event types</strong>";
+    for (name, _) in members(&document["webhooks"]) {
+        let _ = write!(html, "<a href=\"#event-{0}\">{0}</a>", escaped(name));
+    }
+    html + "</nav>"
+}
+
+fn codes_html() -> String {
+    let mut html = String::from("<h2 id=\"error-codes\">Error codes</h2><ul>");
     for code in Code::ALL {
-        let (code, title) = (code.as_str(), code.title());
-        let _ = write!(
-            html,
-            "<li><a href=\"/docs/errors/{code}\"><code>{code}</code></a> {}</li>",
-            escaped(title)
-        );
+        let (code, title) = (code.as_str(), escaped(code.title()));
+        let _ = write!(html, "<li><a href=\"/docs/errors/{code}\"><code>{code}</code></a> {title}</li>");
     }
     html + "</ul>"
 }
 
-fn operation_html(heading: &str, operation: &Value) -> String {
+fn title_of(operation: &Value) -> &str {
+    text(&operation["summary"]).trim_end_matches('.')
+}
+
+fn operation_html(path: &str, method: &str, operation: &Value) -> String {
     let id = escaped(text(&operation["operationId"]));
-    let mut html = format!("<h3 id=\"{id}\">{}</h3>", escaped(text(&operation["summary"])));
-    let _ = write!(html, "<p><code>{}</code></p>", escaped(heading));
+    let mut html = format!("<h3 id=\"{id}\">{}</h3>", escaped(title_of(operation)));
+    let _ = write!(
+        html,
+        "<p class=\"route\"><span class=\"method {0}\">{1}</span> <code>{2}</code></p>",
+        escaped(method),
+        escaped(&method.to_uppercase()),
+        escaped(path)
+    );
     html += &markdown(text(&operation["description"]));
     let parameters = items(&operation["parameters"]);
     let rows = parameters
@@ -216,9 +241,14 @@ fn table<'a>(head: [&str; 3], rows: impl Iterator<Item = [&'a str; 3]>) -> Strin
     )
 }
 
-fn operations(paths: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
-    members(paths)
+/// Path, method and operation of each operation that carries the tag.
+fn operations_of<'a>(
+    document: &'a Value,
+    tag: &'a Value,
+) -> impl Iterator<Item = (&'a str, &'a str, &'a Value)> {
+    members(&document["paths"])
         .flat_map(|(path, item)| members(item).map(move |(method, operation)| (path, method, operation)))
+        .filter(|(_, _, operation)| operation["tags"][0] == tag["name"])
 }
 
 fn members(value: &Value) -> impl Iterator<Item = (&str, &Value)> {

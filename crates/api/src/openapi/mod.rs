@@ -25,7 +25,7 @@ const TAGS: [(&str, &str); 8] = [
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
 const CODES: [(&str, &[Code]); 14] = [
-    ("publishEvent", &[Code::MissingType, Code::UnknownType, Code::InvalidPayload]),
+    ("publishEvent", &[Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
     ("listDeliveries", &[Code::UnknownType]),

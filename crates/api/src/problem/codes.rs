@@ -43,7 +43,6 @@ codes! {
     InvalidJson => "invalid-json", 400, "The body is not JSON";
     NotAnObject => "not-an-object", 422, "The payload is not an object";
     DuplicateKey => "duplicate-key", 422, "A member is named twice";
-    MissingType => "missing-type", 422, "The payload has no type";
     UnknownType => "unknown-type", 422, "There is no such event type";
     InvalidPayload => "invalid-payload", 422, "The payload breaks its type's rules";
     PayloadTooLarge => "payload-too-large", 413, "The body is too large";

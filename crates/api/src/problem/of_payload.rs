@@ -19,7 +19,7 @@ impl From<PayloadFault> for Problem {
             }
             PayloadFault::MissingType => {
                 let errors = vec![Fault { pointer: "/type".into(), detail: "is required".into() }];
-                Self::new(Code::MissingType, "the payload has no `type`: name its event type there")
+                Self::new(Code::UnknownType, "the payload has no `type`: name its event type there")
                     .with_errors(errors)
             }
             PayloadFault::UnknownType { .. } => {

@@ -44,7 +44,7 @@ fn table() -> Vec<(&'static str, Vec<u8>, u16, &'static str)> {
             422,
             "duplicate-key",
         ),
-        ("no type", format!(r#"{{"locationId":"{LOCATION}"}}"#).into_bytes(), 422, "missing-type"),
+        ("no type", format!(r#"{{"locationId":"{LOCATION}"}}"#).into_bytes(), 422, "unknown-type"),
         (
             "an unknown type",
             contact(LOCATION).to_string().replace("ContactCreate", "ContactCrate").into_bytes(),
