@@ -189,6 +189,32 @@ pub async fn the_log_outlives_the_endpoint_in_the_same_worlds(stage: &mut Stage)
     }
 }
 
+/// More than a backend would ask for one by one.
+pub async fn a_large_company_sees_exactly_its_many_locations(stage: &mut Stage) {
+    let mut sent = Vec::new();
+    for n in 0..260 {
+        let id = format!("loc{n}");
+        let mine = n % 20 != 0;
+        stage.register_location(&id, Some(if mine { "co" } else { "other" })).await;
+        let endpoint = stage.endpoint(&location(&id)).await;
+        let publication = Draft::at(at(n)).of(location(&id)).queued_for(&endpoint).make(&stage.ids);
+        stage.publish(vec![publication.clone()], None).await.unwrap();
+        sent.push((mine, publication.event.id, publication.deliveries[0].id));
+    }
+    let seen = || sent.iter().rev().filter(|(mine, _, _)| *mine);
+    assert!(seen().count() > 200);
+    let events: Vec<_> = seen().map(|(_, event_id, _)| *event_id).collect();
+    let deliveries: Vec<_> = seen().map(|(_, _, id)| *id).collect();
+    for limit in [50, 200] {
+        assert_eq!(stage.events_in(&company("co"), EventFilter::default(), limit).await, events);
+        assert_eq!(stage.deliveries_in(&company("co"), DeliveryFilter::default(), limit).await, deliveries);
+        let undelivered = EventFilter { undelivered_only: true, ..Default::default() };
+        assert_eq!(stage.events_in(&company("co"), undelivered, limit).await, events);
+    }
+    assert_eq!(stage.events_seen(&company("other")).await.len(), 13);
+    assert_eq!(stage.deliveries_seen(&company("other")).await.len(), 13);
+}
+
 pub async fn a_location_that_changes_its_company_changes_worlds(stage: &mut Stage) {
     let endpoint = stage.endpoint(&location("in")).await;
     let sent = stage.send(Draft::at(NOW).of(location("in")).held_for(&endpoint)).await;
