@@ -103,10 +103,10 @@ impl Standing {
 enum Round {
     /// Look again at once.
     Worked,
-    /// Nothing is due, or there is no room.
-    Idle {
-        starved: bool,
-    },
+    /// Nothing is due.
+    Idle,
+    /// Something is due and there is no room for anybody.
+    Starved,
     Failed,
 }
 
@@ -121,7 +121,11 @@ pub(crate) async fn run(core: Arc<Core>) {
         }
         match round(&core).await {
             Round::Worked => tokio::task::yield_now().await,
-            Round::Idle { starved } => wait(&core, poll_at, starved).await,
+            Round::Idle => {
+                let first = core.timetable.lock().first();
+                wait(&core, first.map_or(poll_at, |first| first.min(poll_at))).await;
+            }
+            Round::Starved => wait(&core, poll_at).await,
             Round::Failed => {
                 core.stop.run_until_cancelled(tokio::time::sleep(FAILED_PAUSE)).await.unwrap_or(())
             }
@@ -129,9 +133,7 @@ pub(crate) async fn run(core: Arc<Core>) {
     }
 }
 
-async fn wait(core: &Core, poll_at: Timestamp, starved: bool) {
-    let first = if starved { None } else { core.timetable.lock().first() };
-    let until = first.map_or(poll_at, |first| first.min(poll_at));
+async fn wait(core: &Core, until: Timestamp) {
     tokio::select! {
         () = core.claim_wake.notified() => {}
         () = core.clock.sleep_until(until) => {}
@@ -166,11 +168,11 @@ async fn round(core: &Arc<Core>) -> Round {
     let now = core.clock.now();
     let due = core.timetable.lock().take_due(now, WANTS_MAX);
     if due.is_empty() {
-        return Round::Idle { starved: false };
+        return Round::Idle;
     }
     let (wants, starved) = wants(core, due, now);
     if wants.is_empty() {
-        return if starved { Round::Idle { starved } } else { Round::Worked };
+        return if starved { Round::Starved } else { Round::Worked };
     }
     match core.store.claim(wants.clone(), now).await {
         Ok(granted) => {

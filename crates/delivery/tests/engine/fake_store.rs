@@ -13,6 +13,7 @@ use domain::id::{DeliveryId, EndpointId};
 use domain::retry::Verdict;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
+use store::events::Hold;
 use store::maintenance::{Maintenance, Swept};
 use store::once::MaybeOnce;
 use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
@@ -60,7 +61,8 @@ impl FakeStore {
         self.put_endpoint(Endpoint { state, ..(*endpoint).clone() });
     }
 
-    pub(crate) fn queue(&self, delivery: ClaimedDelivery, due_at: Timestamp, is_held: bool) {
+    pub(crate) fn queue(&self, delivery: ClaimedDelivery, due_at: Timestamp, hold: Hold) {
+        let is_held = hold == Hold::Claimed;
         self.change(|state| state.rows.insert(delivery.id, Row { delivery, due_at, is_held }));
     }
 
@@ -172,7 +174,7 @@ impl Queue for FakeStore {
         })
     }
     async fn record_test(&self, _: Event, _: Record, _: MaybeOnce<()>) -> Result<(), StoreError> {
-        unimplemented!("the engine stores no test send")
+        unreachable!("the engine stores no test send")
     }
     async fn queue_length(&self) -> Result<u64, StoreError> {
         self.reach(|state| state.rows.len() as u64)

@@ -17,6 +17,7 @@ use domain::scope::Owner;
 use domain::secret::{SecretText, Secrets};
 use domain::time::{Clock, Timestamp};
 use hoopoe_delivery::{Engine, Settings};
+use store::events::Hold;
 use store::queue::{Claim, ClaimedDelivery, Due};
 use testkit::ManualClock;
 use tokio::sync::watch;
@@ -88,7 +89,8 @@ impl World {
     fn publish(&self, engine: &Engine, endpoint: &Arc<Endpoint>) {
         let delivery = self.delivery(endpoint);
         let is_held = engine.reserve(endpoint, delivery.payload.len());
-        self.store.queue(delivery.clone(), self.clock.now(), is_held);
+        let hold = if is_held { Hold::Claimed } else { Hold::Unclaimed };
+        self.store.queue(delivery.clone(), self.clock.now(), hold);
         if is_held {
             engine.hand_over(delivery);
         } else {
@@ -161,7 +163,7 @@ async fn what_an_earlier_process_left_is_found_at_the_start() {
     let world = World::new();
     let endpoint = world.endpoint("a.example");
     for _ in 0..300 {
-        world.store.queue(world.delivery(&endpoint), NOW, false);
+        world.store.queue(world.delivery(&endpoint), NOW, Hold::Unclaimed);
     }
     let engine = world.start();
     assert_eq!(world.wait_for_log(300).await.len(), 300);
@@ -211,7 +213,7 @@ async fn gone_disables_the_endpoint_and_ends_its_deliveries() {
     let endpoint = world.endpoint("a.example");
     world.script.set("a.example", Reaction::Status(410));
     for _ in 0..40 {
-        world.store.queue(world.delivery(&endpoint), NOW, false);
+        world.store.queue(world.delivery(&endpoint), NOW, Hold::Unclaimed);
     }
     let engine = world.start();
     let log = world.wait_for_log(40).await;
@@ -227,7 +229,7 @@ async fn deliveries_of_an_endpoint_disabled_by_hand_wait_until_it_is_enabled() {
     let endpoint = world.endpoint("a.example");
     let by_hand = EndpointState::Disabled { reason: DisabledReason::ByHand, since: NOW };
     world.store.set_state(endpoint.id, by_hand);
-    world.store.queue(world.delivery(&endpoint), NOW, false);
+    world.store.queue(world.delivery(&endpoint), NOW, Hold::Unclaimed);
     let engine = world.start();
     world.clock.wait_for_sleeper_between(NOW.plus_seconds(30), NOW.plus_seconds(30)).await;
     assert_eq!((world.script.count("a.example"), world.store.change(|state| state.claims)), (0, 0));
@@ -262,7 +264,7 @@ async fn deliveries_of_a_deleted_endpoint_end_as_cancelled() {
     let world = World::new();
     let endpoint = world.endpoint("a.example");
     for _ in 0..1_200 {
-        world.store.queue(world.delivery(&endpoint), NOW, false);
+        world.store.queue(world.delivery(&endpoint), NOW, Hold::Unclaimed);
     }
     world.store.set_state(endpoint.id, EndpointState::Deleted { since: NOW });
     let engine = world.start();
@@ -296,7 +298,7 @@ async fn an_empty_grant_does_not_spin() {
     let world = World::new();
     let endpoint = world.endpoint("a.example");
     world.store.change(|state| state.grants_nothing = true);
-    world.store.queue(world.delivery(&endpoint), NOW, false);
+    world.store.queue(world.delivery(&endpoint), NOW, Hold::Unclaimed);
     let engine = world.start();
     let pause_ends_at = NOW.plus_seconds(1);
     world.clock.wait_for_sleeper_between(pause_ends_at, pause_ends_at).await;

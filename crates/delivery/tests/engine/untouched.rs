@@ -39,10 +39,10 @@ impl Endpoints for FakeStore {
         _: usize,
         _: MaybeOnce<Endpoint>,
     ) -> Answer<Arc<Endpoint>> {
-        unimplemented!()
+        unreachable!()
     }
     async fn endpoint(&self, _: &Scope, _: EndpointId) -> Answer<Arc<Endpoint>> {
-        unimplemented!()
+        unreachable!()
     }
     async fn list_endpoints(
         &self,
@@ -50,7 +50,7 @@ impl Endpoints for FakeStore {
         _: EndpointFilter,
         _: PageRequest,
     ) -> Answer<Page<Arc<Endpoint>>> {
-        unimplemented!()
+        unreachable!()
     }
     async fn update_endpoint(
         &self,
@@ -60,10 +60,10 @@ impl Endpoints for FakeStore {
         _: Timestamp,
         _: MaybeOnce<Endpoint>,
     ) -> Answer<Arc<Endpoint>> {
-        unimplemented!()
+        unreachable!()
     }
     async fn delete_endpoint(&self, _: &Scope, _: EndpointId, _: Timestamp) -> Answer<()> {
-        unimplemented!()
+        unreachable!()
     }
     async fn rotate_secret(
         &self,
@@ -72,7 +72,7 @@ impl Endpoints for FakeStore {
         _: Rotation,
         _: MaybeOnce<Endpoint>,
     ) -> Answer<Arc<Endpoint>> {
-        unimplemented!()
+        unreachable!()
     }
     async fn promote_secret(
         &self,
@@ -81,20 +81,20 @@ impl Endpoints for FakeStore {
         _: Timestamp,
         _: MaybeOnce<Endpoint>,
     ) -> Answer<Arc<Endpoint>> {
-        unimplemented!()
+        unreachable!()
     }
 }
 
 #[async_trait]
 impl Deliveries for FakeStore {
     async fn delivery(&self, _: &Scope, _: DeliveryId) -> Answer<(Delivery, Vec<Attempt>)> {
-        unimplemented!()
+        unreachable!()
     }
     async fn list_deliveries(&self, _: &Scope, _: DeliveryFilter, _: PageRequest) -> Answer<Page<Delivery>> {
-        unimplemented!()
+        unreachable!()
     }
     async fn deliveries_of(&self, _: &Scope, _: EventId) -> Answer<Vec<Delivery>> {
-        unimplemented!()
+        unreachable!()
     }
     async fn retry_delivery(
         &self,
@@ -104,7 +104,7 @@ impl Deliveries for FakeStore {
         _: Timestamp,
         _: MaybeOnce<Delivery>,
     ) -> Answer<Delivery> {
-        unimplemented!()
+        unreachable!()
     }
     async fn cancel_delivery(
         &self,
@@ -113,76 +113,76 @@ impl Deliveries for FakeStore {
         _: Timestamp,
         _: MaybeOnce<Delivery>,
     ) -> Answer<Delivery> {
-        unimplemented!()
+        unreachable!()
     }
 }
 
 #[async_trait]
 impl Events for FakeStore {
     async fn publish(&self, _: Vec<Publication>, _: MaybeOnce<()>) -> Answer<Claim> {
-        unimplemented!()
+        unreachable!()
     }
     async fn event(&self, _: &Scope, _: EventId) -> Answer<Event> {
-        unimplemented!()
+        unreachable!()
     }
     async fn list_events(&self, _: &Scope, _: EventFilter, _: PageRequest) -> Answer<Page<Event>> {
-        unimplemented!()
+        unreachable!()
     }
 }
 
 #[async_trait]
 impl Tenants for FakeStore {
     async fn put_location(&self, _: &Scope, _: Location, _: Timestamp) -> Answer<Location> {
-        unimplemented!()
+        unreachable!()
     }
     async fn location(&self, _: &Scope, _: &LocationId) -> Answer<Location> {
-        unimplemented!()
+        unreachable!()
     }
     async fn delete_location(&self, _: &Scope, _: &LocationId) -> Answer<()> {
-        unimplemented!()
+        unreachable!()
     }
     async fn put_app(&self, _: &Scope, _: App, _: Timestamp) -> Answer<App> {
-        unimplemented!()
+        unreachable!()
     }
     async fn app(&self, _: &Scope, _: &AppId) -> Answer<App> {
-        unimplemented!()
+        unreachable!()
     }
     async fn delete_app(&self, _: &Scope, _: &AppId) -> Answer<()> {
-        unimplemented!()
+        unreachable!()
     }
     async fn install(&self, _: &Scope, _: InstallChange) -> Answer<Option<Claim>> {
-        unimplemented!()
+        unreachable!()
     }
     async fn uninstall(&self, _: &Scope, _: InstallChange) -> Answer<Claim> {
-        unimplemented!()
+        unreachable!()
     }
     async fn installs(&self, _: &Scope, _: &AppId, _: usize) -> Answer<Vec<InstallTarget>> {
-        unimplemented!()
+        unreachable!()
     }
 }
 
 #[async_trait]
 impl ApiKeys for FakeStore {
     async fn create_api_key(&self, _: &Scope, _: ApiKey, _: MaybeOnce<ApiKey>) -> Answer<ApiKey> {
-        unimplemented!()
+        unreachable!()
     }
     async fn list_api_keys(&self, _: &Scope, _: PageRequest) -> Answer<Page<ApiKey>> {
-        unimplemented!()
+        unreachable!()
     }
     async fn delete_api_key(&self, _: &Scope, _: ApiKeyId, _: Timestamp) -> Answer<()> {
-        unimplemented!()
+        unreachable!()
     }
     fn api_key_by_hash(&self, _: &[u8; 32]) -> Option<Arc<ApiKey>> {
-        unimplemented!()
+        unreachable!()
     }
     fn api_key_count(&self) -> usize {
-        unimplemented!()
+        unreachable!()
     }
 }
 
 #[async_trait]
 impl Answers for FakeStore {
     async fn kept_answer(&self, _: &OnceKey, _: Timestamp) -> Answer<Option<KeptAnswer>> {
-        unimplemented!()
+        unreachable!()
     }
 }
