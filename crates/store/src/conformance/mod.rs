@@ -20,6 +20,7 @@ pub mod crashes;
 pub mod delivery_lists;
 pub mod endpoints;
 pub mod event_lists;
+pub mod histories;
 pub mod maintenance;
 pub mod once;
 pub mod publishing;
@@ -214,6 +215,9 @@ macro_rules! conformance_suite {
                 endpoints_survive_a_crash_with_their_last_change,
                 many_crashes_lose_and_repeat_nothing,
                 an_orderly_restart_keeps_what_was_held_and_what_waits,
+            }
+            histories {
+                any_history_goes_as_the_model_says,
             }
             tenants {
                 a_location_is_put_replaced_and_forgotten,
