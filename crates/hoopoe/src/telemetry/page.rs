@@ -65,7 +65,7 @@ impl<'e> Page<'e> {
         let name = self.name(name);
         let unit = Some(&Unit::Seconds);
         let mut encoder = self.encoder.encode_descriptor(&name, help, unit, MetricType::Histogram)?;
-        let bounds = values.bounds_s.iter().copied().chain([f64::MAX]);
+        let bounds = values.bounds_s.iter().copied().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = bounds.zip(values.counts.iter().copied()).collect();
         encoder.encode_histogram::<NoLabelSet>(values.sum_s, values.counts.iter().sum(), &buckets, None)
     }

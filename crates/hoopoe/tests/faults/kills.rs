@@ -9,9 +9,12 @@ use crate::ledger::{Ledger, duplicates};
 use crate::site::{LOCATION, Site, api, contact, endpoint, until_all_are_finished};
 
 const PUBLISHERS: usize = 16;
-/// A commit of outcomes that was running when the process died counts as not recorded: on a slow disk that is another
-/// wait's worth of them.
-const RECORD_WINDOW: Duration = Duration::from_millis(2 * RECORD_WAIT_MS as u64 + 50);
+/// Outcomes wait this long for company; the commit that then runs when the process dies counts as not recorded.
+const RECORD_WINDOW: Duration = Duration::from_millis(RECORD_WAIT_MS as u64 + COMMIT_MS);
+/// A commit on a disk that others use too.
+const COMMIT_MS: u64 = 50;
+/// Acknowledgements between a start and its kill: several windows' worth, or the bound below would allow everything.
+const ACKNOWLEDGED_MIN: usize = 400;
 
 /// 10, or 100 under `make soak`.
 fn kills() -> usize {
@@ -37,7 +40,7 @@ async fn every_acknowledged_event_arrives_although_the_server_is_killed_again_an
         let before = ledger.acknowledged();
         let load = ledger.publish(&api(&server), PUBLISHERS);
         // After so many more acknowledgements: a moment that is random and yet under load.
-        let more = 1 + (random(round as u64) % 300) as usize;
+        let more = ACKNOWLEDGED_MIN + (random(round as u64) % 400) as usize;
         ledger.wait_for(before + more).await;
         let at = Instant::now();
         server.kill().await;

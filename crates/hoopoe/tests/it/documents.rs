@@ -131,6 +131,7 @@ async fn metrics_have_units_and_count_what_happened() {
         "hoopoe_delivery_attempts_total{outcome=\"succeeded\"} 1",
         "hoopoe_delivery_attempts_total{outcome=\"http-error\"} 1",
         "hoopoe_delivery_attempt_duration_seconds_count 2",
+        "hoopoe_delivery_attempt_duration_seconds_bucket{le=\"+Inf\"} 2",
         "hoopoe_deliveries_unfinished 1",
         "hoopoe_deliveries_in_flight 0",
         "hoopoe_http_requests_total{method=\"POST\",route=\"/v1/events\",status_class=\"2xx\"} 2",
