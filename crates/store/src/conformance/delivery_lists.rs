@@ -135,6 +135,7 @@ pub async fn a_cursor_of_deliveries_neither_repeats_nor_skips_what_changes(stage
     }
     let (mut seen, mut before) = (Vec::new(), None);
     for n in 0.. {
+        assert!(n < 9, "the listing does not end");
         let page = PageRequest { limit: 2, before };
         let listed = stage.list_deliveries(&Scope::Platform, DeliveryFilter::default(), page).await.unwrap();
         seen.extend(listed.rows.iter().map(|delivery| delivery.id));

@@ -258,20 +258,21 @@ pub(super) async fn all_rows<T, F>(
 where
     F: Future<Output = Result<Page<T>, StoreError>>,
 {
-    let mut rows = Vec::new();
+    let mut rows: Vec<T> = Vec::new();
     let mut before = None;
     for _ in 0..PAGES_MAX {
         let Page { rows: more, next } = page(PageRequest { limit, before }).await.unwrap();
         assert!(more.len() <= limit, "a page of {limit} holds {} rows", more.len());
+        let seen = rows.len();
         rows.extend(more);
+        let order: Vec<u128> = rows[seen.saturating_sub(1)..].iter().map(&bits).collect();
+        assert!(order.is_sorted_by(|newer, older| newer > older), "newest first, each once");
         before = next;
         if before.is_none() {
             break;
         }
     }
     assert_eq!(before, None, "the listing does not end");
-    let order: Vec<u128> = rows.iter().map(bits).collect();
-    assert!(order.is_sorted_by(|newer, older| newer > older), "newest first, each once");
     rows
 }
 
