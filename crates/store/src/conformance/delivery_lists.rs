@@ -174,11 +174,12 @@ pub async fn a_cursor_within_a_status_keeps_what_stays_in_it(stage: &mut Stage) 
 pub async fn a_listing_that_finds_little_goes_on_to_its_end(stage: &mut Stage) {
     let endpoint = stage.endpoint(&location("loc")).await;
     let count = PAGE_ROWS_EXAMINED_MAX + 2_000;
-    let rare = [0, 1, count / 2, count - 1];
+    // Close together where a page ends that has looked at as many rows as it may.
+    let is_rare = |n: usize| n == 0 || n == count - 1 || (n.is_multiple_of(7) && (1_500..2_700).contains(&n));
     let mut needles = Vec::new();
     for from in (0..count).step_by(1_000) {
         let make = |n| {
-            let type_name = if rare.contains(&n) { "NoteCreate" } else { "ContactCreate" };
+            let type_name = if is_rare(n) { "NoteCreate" } else { "ContactCreate" };
             Draft::at(at(n as i64 / 50)).of_type(type_name).queued_for(&endpoint).make(&stage.ids)
         };
         let batch: Vec<_> = (from..from + 1_000).map(make).collect();
@@ -186,9 +187,9 @@ pub async fn a_listing_that_finds_little_goes_on_to_its_end(stage: &mut Stage) {
         stage.publish(batch, None).await.unwrap();
     }
     needles.reverse();
-    assert_eq!(needles.len(), rare.len());
+    assert!(needles.len() < 200, "one page would hold them all");
     let type_name = Some("NoteCreate".into());
-    for limit in [1, 50] {
+    for limit in [40, 200] {
         for undelivered_only in [false, true] {
             let filter = EventFilter { type_name: type_name.clone(), undelivered_only, ..Default::default() };
             let events = stage.events_in(&Scope::Platform, filter, limit).await;

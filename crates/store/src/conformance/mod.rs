@@ -107,6 +107,7 @@ macro_rules! conformance_suite {
                 a_filter_never_widens_a_world,
                 deliveries_are_seen_by_the_world_of_their_endpoint,
                 the_log_outlives_the_endpoint_in_the_same_worlds,
+                one_id_as_location_company_and_app_is_three_worlds,
                 a_large_company_sees_exactly_its_many_locations,
                 a_location_that_changes_its_company_changes_worlds,
             }

@@ -189,6 +189,35 @@ pub async fn the_log_outlives_the_endpoint_in_the_same_worlds(stage: &mut Stage)
     }
 }
 
+/// Their ids are the platform's own strings, and nothing keeps them apart but their kind.
+pub async fn one_id_as_location_company_and_app_is_three_worlds(stage: &mut Stage) {
+    stage.register_location("same", Some("same")).await;
+    let mut ids = Vec::new();
+    for whose in [location("same"), company("same"), app("same")] {
+        let endpoint = stage.endpoint(&whose).await;
+        let sent = stage.send(Draft::at(NOW).of(whose).held_for(&endpoint)).await;
+        ids.push((endpoint.id, sent.event.id, sent.delivery().id));
+    }
+    for finished in [false, true] {
+        for (scope, mine) in [(location("same"), &[0][..]), (company("same"), &[1, 0]), (app("same"), &[2])] {
+            let endpoints = stage.list_endpoints(&scope, EndpointFilter::default(), PAGE).await.unwrap();
+            let mine: Vec<_> = mine.iter().map(|n: &usize| ids[*n]).collect();
+            assert!(endpoints.rows.iter().map(|one| one.id).eq(mine.iter().map(|one| one.0)), "{scope:?}");
+            assert!(
+                stage.events_seen(&scope).await.into_iter().eq(mine.iter().map(|one| one.1)),
+                "{scope:?}"
+            );
+            let deliveries = stage.deliveries_seen(&scope).await;
+            assert!(deliveries.into_iter().eq(mine.iter().map(|one| one.2)), "{scope:?} {finished}");
+        }
+        for (_, _, id) in &ids {
+            if !finished {
+                stage.cancel_delivery(&Scope::Platform, *id, NOW, None).await.unwrap();
+            }
+        }
+    }
+}
+
 /// More than a backend would ask for one by one.
 pub async fn a_large_company_sees_exactly_its_many_locations(stage: &mut Stage) {
     let mut sent = Vec::new();
