@@ -64,9 +64,9 @@ pub fn openapi(catalogue: &Catalogue) -> Value {
     refine::schemas(&mut document["components"]["schemas"]);
     for (path, method, operation) in operations(&mut document) {
         put_errors(&path, &method, operation);
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
-            refine::parameter(&path, parameter);
-        }
+        // Indexing would put a null where there are none.
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        parameters.into_iter().flatten().for_each(|parameter| refine::parameter(&path, parameter));
     }
     document["webhooks"] = catalogue.types().iter().map(webhook).collect::<Map<_, _>>().into();
     document
@@ -263,6 +263,15 @@ mod tests {
         }
         for (id, _) in CODES {
             assert!(ids.contains(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn the_parameters_of_an_operation_are_a_list_or_left_out() {
+        let mut document = document();
+        for (path, method, operation) in operations(&mut document) {
+            let parameters = operation.get("parameters");
+            assert!(parameters.is_none_or(Value::is_array), "{method} {path}: {parameters:?}");
         }
     }
 
