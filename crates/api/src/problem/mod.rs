@@ -163,6 +163,8 @@ impl Faults {
 /// The only fault itself, or how many there are.
 fn sentence(errors: &[Fault]) -> String {
     match errors {
+        // The empty pointer is the whole.
+        [only] if only.pointer.is_empty() => format!("the payload {}", only.detail),
         [only] => format!("`{}` {}", only.pointer, only.detail),
         _ => format!(
             "the request has {} faults; `errors` names each: correct them and send it again",

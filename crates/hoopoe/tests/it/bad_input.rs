@@ -155,3 +155,12 @@ async fn an_alias_is_accepted_and_answered_by_its_canonical_name() {
     assert_eq!(request.json()["type"], "ConversationUnreadUpdate");
     assert_eq!(world.list("/v1/events?type=ConversationUnread").await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_the_whole_payload_is_told_in_a_sentence_that_names_it() {
+    let world = World::start().await;
+    let answered = world.api.post("/v1/events", &json!({"type": "AppInstall", "appId": "an-app"})).await;
+    let problem = refused("neither location nor company", &answered, 422, "invalid-payload");
+    assert_eq!(pointers(&problem), [""]);
+    assert_eq!(text(&problem, "detail"), "the payload must have `locationId` or `companyId`");
+}
