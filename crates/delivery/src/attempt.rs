@@ -134,6 +134,14 @@ impl Core {
         Sent { attempt, result: exchange.result, retry_after_ms, ended_at }
     }
 
+    /// Whether what a receiver said of itself is still about this endpoint: not after it was moved, or enabled anew.
+    fn still_stands(&self, asked: &Endpoint) -> bool {
+        match self.standing(asked.id) {
+            Standing::Enabled(now) => now.url == asked.url && now.state == asked.state,
+            Standing::Held | Standing::Dead(_) => false,
+        }
+    }
+
     fn verdict(&self, sent: &Sent, prepared: Option<&Prepared>) -> Verdict {
         let own = prepared.and_then(|prepared| prepared.endpoint.retry_schedule.as_deref());
         let jitter = self.jitter.lock().random_range(-1.0..=1.0);
@@ -197,7 +205,7 @@ impl Slot {
         let verdict = self.core.verdict(&sent, prepared);
         let refill = self.core.with_lanes(|lanes| lanes.finished(id, pace(&sent)));
         self.core.refill(id, refill);
-        if sent.result == Ok(410) {
+        if sent.result == Ok(410) && prepared.is_some_and(|asked| self.core.still_stands(&asked.endpoint)) {
             self.core.gone(id);
         }
         let record = Record { delivery: Arc::clone(&self.delivery), attempt: sent.attempt, verdict };

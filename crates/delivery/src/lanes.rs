@@ -86,6 +86,9 @@ struct Lane {
     is_idle: bool,
     /// The store holds more that is due.
     more_due: bool,
+    /// It was so when last asked. What is published then may fill half of the lane only, so that it cannot keep what is
+    /// due for longer out for ever.
+    is_behind: bool,
 }
 
 /// A delivery whose attempt may begin, in a slot that is now taken.
@@ -155,7 +158,8 @@ impl Lanes {
     /// Keeps a place for one delivery.
     pub(crate) fn reserve(&mut self, endpoint: &Endpoint, payload_bytes: usize) -> bool {
         let byte_room = self.byte_room() / LANE_BYTE_SHARE;
-        if self.closed || payload_bytes > byte_room || self.places_of(endpoint.id) == 0 {
+        let keeps_out = self.closed || payload_bytes > byte_room || self.places_of(endpoint.id) == 0;
+        if keeps_out || self.must_let_older_in(endpoint.id) {
             return false;
         }
         self.lane(endpoint).reserved += 1;
@@ -201,9 +205,10 @@ impl Lanes {
         let lane = self.lane(endpoint);
         if places == 0 {
             // Then the lane has work: a place comes free, and with it the wish for more.
-            lane.more_due = true;
+            (lane.more_due, lane.is_behind) = (true, true);
             return Places::LaneFull;
         }
+        lane.is_behind = false;
         lane.reserved += places;
         self.claimed += places;
         self.claimed_bytes += places * limits::EVENT_BYTES_MAX;
@@ -276,7 +281,7 @@ impl Lanes {
     pub(crate) fn drain(&mut self, id: EndpointId) -> Vec<ClaimedDelivery> {
         let Some(lane) = self.lanes.get_mut(&id) else { return Vec::new() };
         let drained = Vec::from(std::mem::take(&mut lane.waiting));
-        lane.more_due = false;
+        (lane.more_due, lane.is_behind) = (false, false);
         let bytes = drained.iter().map(|delivery| delivery.payload.len()).sum();
         self.free_claimed(drained.len(), bytes);
         let _ = self.settle(id);
@@ -307,6 +312,17 @@ impl Lanes {
         max.saturating_sub(held)
     }
 
+    /// Whether the places that are left are for what the store holds.
+    fn must_let_older_in(&self, id: EndpointId) -> bool {
+        let low = self.low();
+        self.lanes.get(&id).is_some_and(|lane| lane.is_behind && lane.waiting.len() + lane.reserved >= low)
+    }
+
+    /// A lane with more than this waiting does not ask for more.
+    fn low(&self) -> usize {
+        self.bounds.lane_deliveries / 2
+    }
+
     /// The endpoint's lane, about to have work.
     fn lane(&mut self, endpoint: &Endpoint) -> &mut Lane {
         let in_flight_max = self.bounds.in_flight_per_lane.min(LANE_SLOTS_FIRST);
@@ -320,6 +336,7 @@ impl Lanes {
             is_ready: false,
             is_idle: false,
             more_due: false,
+            is_behind: false,
         });
         self.idle_lanes -= usize::from(std::mem::take(&mut lane.is_idle));
         lane
@@ -386,7 +403,7 @@ impl Lanes {
 
     /// Asks for more while half a lane still waits, so that a busy lane does not run dry.
     fn refill(&mut self, id: EndpointId) -> Refill {
-        let low = self.bounds.lane_deliveries / 2;
+        let low = self.low();
         match self.lanes.get_mut(&id) {
             Some(lane) if lane.more_due && lane.waiting.len() + lane.reserved <= low => {
                 lane.more_due = false;

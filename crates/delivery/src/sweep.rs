@@ -41,10 +41,14 @@ pub(crate) struct Chores {
 }
 
 impl Chores {
+    /// An endpoint to be disabled goes first: until then more is sent to it.
     pub(crate) fn put(&self, chore: Chore) {
         let mut waiting = self.waiting.lock();
         if !waiting.contains(&chore) {
-            waiting.push_back(chore);
+            match chore {
+                Chore::Disable(_) => waiting.push_front(chore),
+                Chore::End(_) => waiting.push_back(chore),
+            }
             drop(waiting);
             self.arrived.notify_one();
         }
@@ -74,20 +78,20 @@ async fn perform(core: &Core, chore: Chore) -> Result<(), StoreError> {
     match chore {
         Chore::Disable(id) => {
             core.store.disable_endpoint(id, DisabledReason::Gone, core.clock.now()).await?;
-            end_deliveries(core, id).await
+            core.chores.put(Chore::End(id));
         }
-        Chore::End(id) => end_deliveries(core, id).await,
+        Chore::End(id) => end_slice(core, id).await?,
     }
+    Ok(())
 }
 
-/// Asks before each slice, for the endpoint may have been enabled again.
-async fn end_deliveries(core: &Core, id: EndpointId) -> Result<(), StoreError> {
-    while let Standing::Dead(reason) = core.standing(id) {
-        let ended = core.store.end_deliveries(id, reason, core.clock.now(), SLICE_ROWS).await?;
-        add(&core.counters.ended, ended as u64);
-        if ended == 0 || core.stop.is_cancelled() {
-            break;
-        }
+/// Asks before each slice, for the endpoint may have been enabled again. The rest waits for its turn behind other chores.
+async fn end_slice(core: &Core, id: EndpointId) -> Result<(), StoreError> {
+    let Standing::Dead(reason) = core.standing(id) else { return Ok(()) };
+    let ended = core.store.end_deliveries(id, reason, core.clock.now(), SLICE_ROWS).await?;
+    add(&core.counters.ended, ended as u64);
+    if ended > 0 {
+        core.chores.put(Chore::End(id));
         tokio::time::sleep(SLICE_PAUSE).await;
     }
     Ok(())

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::address_rules::AddressPolicy;
+use domain::limits::ATTEMPT_TIMEOUT_MS;
 use domain::outcome::{Failure, Phase};
 use domain::time::{Clock, Timestamp};
 use domain::url_rules::{Host, UrlPolicy};
@@ -46,6 +47,8 @@ use crate::settings::{Settings, StartError};
 const DIALLED_MAX: usize = 4;
 /// How long to wait for one address while another is left to try.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
+/// On the machine's own steady time: after this an attempt is over, whatever the clock says, which may have been set back.
+const EXCHANGE_TIME_MAX: Duration = Duration::from_millis(ATTEMPT_TIMEOUT_MS as u64 + 1_000);
 const PRUNE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// What a transport's exchange comes to: `Ok` once a status line came, whatever it says.
@@ -70,6 +73,7 @@ pub(crate) async fn exchange(
         biased;
         ended = transport.exchange(outgoing, &progress) => Some(ended),
         () = clock.sleep_until(deadline_at) => None,
+        () = tokio::time::sleep(EXCHANGE_TIME_MAX) => None,
     };
     progress.finish(ended)
 }

@@ -166,6 +166,26 @@ fn a_lane_holds_a_bounded_head_and_asks_for_more_when_half_is_gone() {
 }
 
 #[test]
+fn what_is_published_without_pause_does_not_keep_out_what_waits_in_the_store() {
+    let mut world = World::new(Bounds { lane_deliveries: 8, ..small() });
+    let endpoint = world.endpoint("a");
+    world.fill(&endpoint, 100);
+    assert_eq!(world.lanes.reserve_claim(&endpoint, 4), Places::LaneFull);
+    let asked_again = (0..20).any(|_| {
+        let started = world.lanes.start().expect("the lane is never empty");
+        let is_asked = world.end(endpoint.id, Pace::Answered) == Refill::Yes || started.refill == Refill::Yes;
+        world.fill(&endpoint, 100);
+        is_asked
+    });
+    assert!(asked_again, "the lane is always full of what is new");
+    let Places::Reserved(places) = world.lanes.reserve_claim(&endpoint, 4) else {
+        panic!("no place was left")
+    };
+    assert!(world.lanes.granted(endpoint.id, places, Vec::new()).is_empty());
+    assert!(world.fill(&endpoint, 100) > 0, "then there is room for what is new again");
+}
+
+#[test]
 fn a_claim_reserves_its_places_until_it_is_granted() {
     let mut world = World::new(Bounds { lane_deliveries: 8, ..small() });
     let endpoint = world.endpoint("a");

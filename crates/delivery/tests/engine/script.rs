@@ -18,6 +18,8 @@ pub(crate) enum Reaction {
     Panic,
     /// Answers 200 when the gate is opened.
     When(watch::Receiver<bool>),
+    /// Answers 410 when the gate is opened.
+    GoneWhen(watch::Receiver<bool>),
 }
 
 /// Hosts answer 200 until told otherwise.
@@ -75,6 +77,10 @@ impl Transport for Script {
                 Reaction::When(mut gate) => {
                     let _ = gate.wait_for(|is_open| *is_open).await;
                     200
+                }
+                Reaction::GoneWhen(mut gate) => {
+                    let _ = gate.wait_for(|is_open| *is_open).await;
+                    410
                 }
             };
             progress.answered(StatusCode::from_u16(status).expect("a status"), headers);
