@@ -57,11 +57,19 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Any RFC 3339 offset; finer than a millisecond is cut off.
+/// Any RFC 3339 offset; finer than a millisecond is cut off. What lies beyond the writable span, such as the last day of
+/// the year 9999 that stands for "never", becomes its nearest end.
 impl FromStr for Timestamp {
     type Err = TimestampFault;
     fn from_str(text: &str) -> Result<Self, TimestampFault> {
-        text.parse::<jiff::Timestamp>().map(|time| Self(time.as_millisecond())).map_err(|_| TimestampFault)
+        if let Ok(time) = text.parse::<jiff::Timestamp>() {
+            return Ok(Self(time.as_millisecond()));
+        }
+        let pieces = jiff::fmt::temporal::Pieces::parse(text).map_err(|_| TimestampFault)?;
+        match (pieces.time(), pieces.offset(), pieces.date().year()) {
+            (Some(_), Some(_), 9999) => Ok(Self(*WRITABLE_MS.end())),
+            _ => Err(TimestampFault),
+        }
     }
 }
 
@@ -83,6 +91,11 @@ mod tests {
         assert_eq!(time.to_string().parse(), Ok(time));
         assert!("2024-06-01".parse::<Timestamp>().is_err());
         assert!("yesterday".parse::<Timestamp>().is_err());
+        let never: Timestamp = "9999-12-31T23:59:59Z".parse().unwrap();
+        assert!(never > "9999-12-30T00:00:00Z".parse().unwrap());
+        for bad in ["9999-13-31T23:59:59Z", "9999-12-31", "9999-12-31T23:59:59", "9999-12-31T25:00:00Z"] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
     }
 
     #[test]

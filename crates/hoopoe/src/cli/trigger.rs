@@ -112,11 +112,15 @@ fn refusal(status: u16, problem: &Value, url: &str) -> String {
         return format!("what answers at {url} is no Hoopoe server (it said {status}); check --url");
     };
     let detail = problem["detail"].as_str().unwrap_or_default();
-    let faults = problem["errors"].as_array().into_iter().flatten().map(|fault| {
-        let text = |member: &str| fault[member].as_str().unwrap_or_default().to_owned();
-        format!("; {} {}", text("pointer"), text("detail"))
-    });
-    format!("the server refused it ({status} {code}): {detail}{}", faults.collect::<String>())
+    let faults: Vec<String> = problem["errors"].as_array().into_iter().flatten().map(fault_line).collect();
+    let head = format!("the server refused it ({status} {code}): {detail}");
+    // A single fault is the detail already.
+    if faults.len() < 2 { head } else { format!("{head}{}", faults.concat()) }
+}
+
+fn fault_line(fault: &Value) -> String {
+    let text = |member: &str| fault[member].as_str().unwrap_or_default();
+    format!("\n  {} {}", text("pointer"), text("detail"))
 }
 
 #[cfg(test)]
@@ -160,11 +164,15 @@ mod tests {
 
     #[test]
     fn a_refusal_names_code_and_faults() {
-        let problem = serde_json::json!({"code": "invalid-payload", "detail": "the payload has 1 fault",
-            "errors": [{"pointer": "/tags", "detail": "must be an array"}]});
+        let fault = |pointer: &str| serde_json::json!({"pointer": pointer, "detail": "must be an array"});
+        let problem = |errors: Vec<Value>| serde_json::json!({"code": "invalid-payload", "detail": "faults", "errors": errors});
         assert_eq!(
-            refusal(422, &problem, "http://x"),
-            "the server refused it (422 invalid-payload): the payload has 1 fault; /tags must be an array"
+            refusal(422, &problem(vec![fault("/tags"), fault("/attachments")]), "http://x"),
+            "the server refused it (422 invalid-payload): faults\n  /tags must be an array\n  /attachments must be an array"
+        );
+        assert_eq!(
+            refusal(422, &problem(vec![fault("/tags")]), "http://x"),
+            "the server refused it (422 invalid-payload): faults"
         );
         assert!(refusal(404, &Value::Null, "http://x").contains("no Hoopoe server"));
     }

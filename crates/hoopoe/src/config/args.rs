@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::BoolishValueParser;
 
 use super::values::{LogFormat, ValidateMode, Waits};
 
@@ -32,10 +31,10 @@ pub struct ServeArgs {
     /// Where events, the log and the master key live; created when missing [default: ./hoopoe-data]
     #[arg(long, env = "HOOPOE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// For local work: allows http and receivers on loopback and private addresses, and nothing else
-    #[arg(long, env = "HOOPOE_DEV", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_parser = BoolishValueParser::new(), value_name = "BOOL")]
-    pub dev: Option<bool>,
+    /// For local work: allows http and receivers on loopback and private addresses, and nothing else. A flag alone, so
+    /// that no file or variable that was left behind can open a server
+    #[arg(long)]
+    pub dev: bool,
     /// Serves /metrics on this address instead of the main one
     #[arg(long, env = "HOOPOE_METRICS_LISTEN", value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,

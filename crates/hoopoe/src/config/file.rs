@@ -17,7 +17,6 @@ const FILE_NAME: &str = "hoopoe.toml";
 pub(super) struct FileSettings {
     pub(super) listen: Option<SocketAddr>,
     pub(super) data_dir: Option<PathBuf>,
-    pub(super) dev: Option<bool>,
     pub(super) metrics_listen: Option<SocketAddr>,
     pub(super) validate: Option<ValidateMode>,
     pub(super) endpoints_per_owner: Option<usize>,

@@ -60,7 +60,7 @@ impl Config {
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or(default_listen()),
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
-            mode: Mode::from_setting(args.dev.or(file.dev)),
+            mode: if args.dev { Mode::Dev } else { Mode::Production },
             metrics_listen: args.metrics_listen.or(file.metrics_listen),
             validate: args.validate.or(file.validate).unwrap_or_default(),
             endpoints_per_owner: endpoints_per_owner(args.endpoints_per_owner.or(file.endpoints_per_owner))?,
@@ -144,6 +144,7 @@ mod tests {
             ("endpoints_per_owner = 0", "endpoints_per_owner"),
             ("validate = \"maybe\"", "validate"),
             ("platform_key = \"x\"", "platform_key"),
+            ("dev = true", "dev"),
         ] {
             let error = format!("{:#}", with_file(text, |_| {}).unwrap_err());
             assert!(error.contains(named), "{error}");

@@ -15,12 +15,6 @@ pub enum Mode {
     Dev,
 }
 
-impl Mode {
-    pub(super) fn from_setting(dev: Option<bool>) -> Self {
-        if dev == Some(true) { Self::Dev } else { Self::Production }
-    }
-}
-
 /// What a payload's schema faults do unless the request says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -48,7 +48,7 @@ const BAD: [&str; 30] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn public_https_is_accepted_and_everything_else_refused() {
-    let world = World::start_with(|args| args.dev = None).await;
+    let world = World::start_with(|args| args.dev = false).await;
     let body = |url: &str| json!({"locationId": LOCATION, "url": url, "eventTypes": ["ContactCreate"]});
     for url in GOOD {
         let answered = world.api.post("/v1/endpoints", &body(url)).await;

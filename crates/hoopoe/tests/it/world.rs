@@ -33,7 +33,7 @@ impl World {
         let mut args = ServeArgs {
             listen: Some("127.0.0.1:0".parse().unwrap()),
             data_dir: Some(dir.path().join("data")),
-            dev: Some(true),
+            dev: true,
             ..ServeArgs::default()
         };
         change(&mut args);
