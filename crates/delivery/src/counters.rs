@@ -73,7 +73,7 @@ impl Counters {
     pub fn ended(&self) -> u64 {
         read(&self.ended)
     }
-    /// Attempts that ended in a fault of ours.
+    /// Attempts and tasks of the engine that ended in a fault of ours.
     pub fn panics(&self) -> u64 {
         read(&self.panics)
     }

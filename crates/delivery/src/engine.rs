@@ -4,6 +4,7 @@
 //! is kept `record`. Here is the state that they share and the tasks that they run in.
 
 use std::borrow::Borrow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use domain::attempt::Attempt;
 use domain::endpoint::{Endpoint, TypeName};
 use domain::id::{DeliveryId, EndpointId, EventId, IdSource};
 use domain::time::{Clock, Timestamp};
+use futures::FutureExt as _;
 use http::HeaderValue;
 use parking_lot::Mutex;
 use rand::SeedableRng;
@@ -26,7 +28,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::attempt;
 use crate::claim::{self, First, Standing, Timetable};
-use crate::counters::Counters;
+use crate::counters::{Counters, add};
 use crate::egress::{Egress, Transport};
 use crate::lanes::{Bounds, Lanes, Refill, Start};
 use crate::record::{self, Outcomes};
@@ -38,6 +40,9 @@ use crate::sweep::{self, Chore, Chores};
 const TESTS_MAX: usize = 32;
 /// After the attempts are over, outcomes may take this long to be recorded at a shutdown.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+
+/// Before a task that panicked begins anew, so that one that always does costs little.
+const PANIC_PAUSE: Duration = Duration::from_secs(1);
 
 /// The delivery engine. Clones are the same engine; it runs until [`shutdown`](Engine::shutdown).
 #[derive(Clone)]
@@ -122,10 +127,10 @@ impl Engine {
             background: TaskTracker::new(),
             background_aborts: Mutex::default(),
         });
-        core.spawn_background(claim::run(Arc::clone(&core)));
-        core.spawn_background(record::run(Arc::clone(&core)));
-        core.spawn_background(sweep::run_chores(Arc::clone(&core)));
-        core.spawn_background(sweep::run_retention(Arc::clone(&core)));
+        core.spawn_background("claiming", claim::run);
+        core.spawn_background("recording", record::run);
+        core.spawn_background("housekeeping", sweep::run_chores);
+        core.spawn_background("retention", sweep::run_retention);
         Ok(Self { core })
     }
 
@@ -137,7 +142,11 @@ impl Engine {
     }
 
     /// The reserved delivery is stored; send it. To be called before [`shutdown`](Self::shutdown) returns.
+    ///
+    /// Its payload is copied: it may be a slice of a whole batch, which would stay in memory as long as the delivery
+    /// waits, while only the payload's own bytes were reserved.
     pub fn hand_over(&self, delivery: ClaimedDelivery) {
+        let delivery = ClaimedDelivery { payload: Bytes::copy_from_slice(&delivery.payload), ..delivery };
         match self.core.with_lanes(|lanes| lanes.enter(delivery)) {
             None => self.core.pump(),
             Some(delivery) => self.core.release([delivery], self.core.clock.now()),
@@ -228,8 +237,20 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Core {
-    fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let abort = self.background.spawn(task).abort_handle();
+    /// A task that the engine cannot do without: a panic in it is told, and it begins anew.
+    fn spawn_background<F>(self: &Arc<Self>, name: &'static str, task: fn(Arc<Self>) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let core = Arc::clone(self);
+        let supervised = async move {
+            while AssertUnwindSafe(task(Arc::clone(&core))).catch_unwind().await.is_err() {
+                add(&core.counters.panics, 1);
+                tracing::error!(task = name, "a task of the engine ended in a fault of ours; it begins anew");
+                tokio::time::sleep(PANIC_PAUSE).await;
+            }
+        };
+        let abort = self.background.spawn(supervised).abort_handle();
         self.background_aborts.lock().push(abort);
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct State {
     /// Says that something is due and grants nothing.
     pub(crate) grants_nothing: bool,
     pub(crate) claims: u64,
+    /// Looking for what is due panics, once.
+    pub(crate) panics: bool,
     pub(crate) horizons: Vec<Timestamp>,
 }
 
@@ -126,6 +128,8 @@ impl State {
 #[async_trait]
 impl Queue for FakeStore {
     async fn due(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let is_to_panic = self.change(|state| std::mem::take(&mut state.panics));
+        assert!(!is_to_panic, "the test says so");
         self.reach(|state| {
             let mut ids: Vec<EndpointId> = state.rows.values().map(|row| row.delivery.endpoint_id).collect();
             ids.sort_unstable();

@@ -29,6 +29,15 @@ use crate::script::{Reaction, Script};
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const GRACE: Duration = Duration::from_millis(50);
 
+/// Bytes that tell whether they are still held.
+struct Body(Arc<[u8; 1_000]>);
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        &*self.0
+    }
+}
+
 struct World {
     store: Arc<FakeStore>,
     script: Arc<Script>,
@@ -206,6 +215,37 @@ async fn a_receiver_that_hangs_times_out_and_leaves_others_alone() {
     assert!(first.error.unwrap().contains("while waiting for the answer"));
     engine.shutdown(GRACE).await;
     world.store.wait_until("nothing is held", |state| state.rows.values().all(|row| !row.is_held)).await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_waits_does_not_keep_the_batch_that_it_came_in() {
+    let world = World::new();
+    let engine = world.start();
+    world.script.set("a.example", Reaction::Hang);
+    let endpoint = world.endpoint("a.example");
+    let batch = Arc::new([b'x'; 1_000]);
+    let body = Bytes::from_owner(Body(Arc::clone(&batch)));
+    let delivery = ClaimedDelivery { payload: body.slice(..2), ..world.delivery(&endpoint) };
+    drop(body);
+    assert!(engine.reserve(&endpoint, 2));
+    world.store.queue(world.delivery(&endpoint), NOW, Hold::Claimed);
+    engine.hand_over(delivery);
+    assert_eq!(Arc::strong_count(&batch), 1);
+    engine.shutdown(GRACE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_of_the_engine_that_panics_begins_anew() {
+    let world = World::new();
+    let endpoint = world.endpoint("a.example");
+    world.store.change(|state| state.panics = true);
+    for _ in 0..2 {
+        world.store.queue(world.delivery(&endpoint), NOW, Hold::Unclaimed);
+    }
+    let engine = world.start();
+    world.wait_for_log(2).await;
+    assert_eq!(engine.counters().panics(), 1);
+    engine.shutdown(GRACE).await;
 }
 
 /// The pause makes Tokio's time pass at once; the engine's clock stands, as one that was set back does.
