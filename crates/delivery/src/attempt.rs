@@ -17,7 +17,7 @@ use store::queue::{ClaimedDelivery, Record};
 
 use crate::claim::Standing;
 use crate::counters::add;
-use crate::egress::{self, Exchange};
+use crate::egress::{self, AtFault, Exchange};
 use crate::engine::Core;
 use crate::lanes::{Pace, Refill, Start};
 use crate::request::{self, Prepared, Sending, Unusable};
@@ -26,6 +26,9 @@ use crate::sweep::Chore;
 /// After a fault of ours a delivery waits this long.
 const FAULT_PAUSE_MS: i64 = 60_000;
 
+/// After an attempt for which this machine had no connection left.
+const NO_SOCKET_PAUSE_MS: i64 = 5_000;
+
 /// A finished attempt, before its verdict.
 #[derive(Debug)]
 struct Sent {
@@ -33,6 +36,7 @@ struct Sent {
     result: Result<u16, Failure>,
     retry_after_ms: Option<i64>,
     ended_at: Timestamp,
+    at_fault: Option<AtFault>,
 }
 
 /// Runs `start` and whatever the lanes give after it.
@@ -65,6 +69,9 @@ async fn deliver(core: &Arc<Core>, start: Start) {
     let sending = core.sending(&slot.delivery);
     let attempt = core.attempt(prepared.as_deref().map_err(|unusable| *unusable), sending);
     match core.abandon.run_until_cancelled(attempt).await {
+        Some(sent) if sent.at_fault.is_some() => {
+            slot.release(core.clock.now().plus_millis(NO_SOCKET_PAUSE_MS))
+        }
         Some(sent) => slot.finish(sent, prepared.ok().as_deref()),
         None => slot.release(core.clock.now()),
     }
@@ -116,7 +123,9 @@ impl Core {
             Ok(status) => Outcome::of_status(*status),
             Err(failure) => failure.outcome(),
         };
-        self.counters.attempt(outcome, duration_ms);
+        if exchange.at_fault.is_none() {
+            self.counters.attempt(outcome, duration_ms);
+        }
         let attempt = Attempt {
             id: self.ids.attempt(started_at),
             number: sending.attempt_number,
@@ -131,7 +140,7 @@ impl Core {
             timings: exchange.timings,
         };
         let retry_after_ms = exchange.retry_after.and_then(|value| retry_after_ms(&value, ended_at));
-        Sent { attempt, result: exchange.result, retry_after_ms, ended_at }
+        Sent { attempt, result: exchange.result, retry_after_ms, ended_at, at_fault: exchange.at_fault }
     }
 
     /// Whether what a receiver said of itself is still about this endpoint: not after it was moved, or enabled anew.
@@ -172,6 +181,7 @@ fn unsent(unusable: Unusable, sending: Sending<'_>) -> Exchange {
         remote_address: None,
         response: None,
         timings: Timings::default(),
+        at_fault: None,
     }
 }
 

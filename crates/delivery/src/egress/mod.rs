@@ -36,7 +36,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::connection::{Broken, Http1, Http2};
 use self::dns::{Names, SystemNames};
 use self::pool::{Connection, Pool};
-pub(crate) use self::progress::Exchange;
+pub(crate) use self::progress::{AtFault, Exchange};
 pub use self::progress::{Progress, Reading};
 pub use self::target::{Origin, Target};
 use self::tls::Spoken;
@@ -241,6 +241,7 @@ async fn read_answer(response: Response<Incoming>, progress: &Progress) -> bool 
 /// The first address that answers, in order. The socket is checked to have gone to the address that was judged.
 async fn dial(ips: &[IpAddr], port: u16, progress: &Progress) -> Result<(TcpStream, SocketAddr), Failure> {
     let mut failure = Failure::Connect("the name has no address".to_owned());
+    let mut is_ours = false;
     let tried = &ips[..ips.len().min(DIALLED_MAX)];
     for (place, ip) in tried.iter().enumerate() {
         let address = SocketAddr::new(*ip, port);
@@ -254,8 +255,17 @@ async fn dial(ips: &[IpAddr], port: u16, progress: &Progress) -> Result<(TcpStre
         };
         match connected {
             Ok(socket) => return checked(socket, address),
-            Err(fault) => failure = Failure::Connect(connect_sentence(&fault).to_owned()),
+            Err(fault) => {
+                is_ours = is_of_this_machine(&fault, *ip);
+                if is_ours {
+                    tracing::warn!(%fault, "no connection to a receiver could be opened; raise this process's limits");
+                }
+                failure = Failure::Connect(connect_sentence(&fault).to_owned());
+            }
         }
+    }
+    if is_ours {
+        progress.out_of_resources();
     }
     Err(failure)
 }
@@ -269,6 +279,20 @@ fn checked(socket: TcpStream, address: SocketAddr) -> Result<(TcpStream, SocketA
         tracing::debug!(%fault, "TCP_NODELAY could not be set");
     }
     Ok((socket, address))
+}
+
+/// No file descriptor, no local port, no memory: of a receiver that says nothing. A machine without IPv6 has no local
+/// address for it, which is no passing want.
+fn is_of_this_machine(fault: &std::io::Error, ip: IpAddr) -> bool {
+    use std::io::ErrorKind as Kind;
+    // Linux, macOS and the BSDs agree on these two numbers.
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    match fault.kind() {
+        Kind::AddrNotAvailable => ip.is_ipv4(),
+        Kind::OutOfMemory => true,
+        _ => matches!(fault.raw_os_error(), Some(ENFILE | EMFILE)),
+    }
 }
 
 fn connect_sentence(fault: &std::io::Error) -> &'static str {

@@ -36,6 +36,14 @@ struct Seen {
     headers: HeaderMap,
     body: BytesMut,
     body_ended: bool,
+    at_fault: Option<AtFault>,
+}
+
+/// Who is to blame for an exchange without an answer, when it is not the receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AtFault {
+    /// This machine had no socket, port or memory left for it.
+    Machine,
 }
 
 /// What became of an exchange.
@@ -46,6 +54,8 @@ pub(crate) struct Exchange {
     pub(crate) remote_address: Option<SocketAddr>,
     pub(crate) response: Option<Response>,
     pub(crate) timings: Timings,
+    /// Then nothing was sent.
+    pub(crate) at_fault: Option<AtFault>,
 }
 
 impl Progress {
@@ -64,6 +74,11 @@ impl Progress {
     /// The address that is being dialled, or that a kept connection leads to. Never one that was refused.
     pub fn dialled(&self, address: SocketAddr) {
         self.seen.lock().remote_address = Some(address);
+    }
+
+    /// This machine could not open a connection, which says nothing of the receiver. The attempt does not count.
+    pub fn out_of_resources(&self) {
+        self.seen.lock().at_fault = Some(AtFault::Machine);
     }
 
     /// The status line and the headers came.
@@ -109,6 +124,7 @@ impl Progress {
             retry_after: retry_after(&seen.headers),
             remote_address: seen.remote_address,
             timings: seen.timings,
+            at_fault: seen.at_fault,
             response: seen.status.map(|_| seen.into_response()),
         }
     }

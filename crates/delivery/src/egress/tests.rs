@@ -301,3 +301,18 @@ async fn a_large_body_goes_out_whole() {
     assert_eq!(exchange.result, Ok(200));
     assert_eq!(receiver.wait_for(1).await[0].body, body);
 }
+
+#[test]
+fn a_refused_connection_is_the_receivers_and_a_want_of_sockets_is_ours() {
+    use std::io::{Error, ErrorKind};
+    let [v4, v6] = ["127.0.0.1", "::1"].map(|ip| ip.parse::<IpAddr>().unwrap());
+    for ours in
+        [Error::from_raw_os_error(23), Error::from_raw_os_error(24), ErrorKind::AddrNotAvailable.into()]
+    {
+        assert!(is_of_this_machine(&ours, v4), "{ours}");
+    }
+    assert!(!is_of_this_machine(&ErrorKind::AddrNotAvailable.into(), v6));
+    for theirs in [ErrorKind::ConnectionRefused, ErrorKind::TimedOut, ErrorKind::HostUnreachable] {
+        assert!(!is_of_this_machine(&theirs.into(), v4), "{theirs}");
+    }
+}

@@ -248,6 +248,28 @@ async fn a_task_of_the_engine_that_panics_begins_anew() {
     engine.shutdown(GRACE).await;
 }
 
+#[tokio::test]
+async fn a_machine_without_sockets_costs_the_receiver_no_attempt() {
+    let world = World::new();
+    let engine = world.start();
+    world.script.set("a.example", Reaction::NoSocket);
+    world.publish(&engine, &world.endpoint("a.example"));
+    let later = NOW.plus_seconds(5);
+    world
+        .store
+        .wait_until("it is given back", |state| {
+            state.rows.values().any(|row| !row.is_held && row.due_at == later)
+        })
+        .await;
+    world.script.set("a.example", Reaction::Status(200));
+    world.clock.advance_to(later);
+    assert_eq!(world.wait_for_log(1).await, [(Some(Outcome::Succeeded), Verdict::Succeeded)]);
+    let sent = world.script.wait_for("a.example", 2).await;
+    assert_eq!(sent.iter().map(|sent| sent.attempt.as_str()).collect::<Vec<_>>(), ["1", "1"]);
+    assert_eq!(engine.counters().attempts(Outcome::Connect), 0);
+    engine.shutdown(GRACE).await;
+}
+
 /// The pause makes Tokio's time pass at once; the engine's clock stands, as one that was set back does.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_ends_although_the_clock_was_set_back() {

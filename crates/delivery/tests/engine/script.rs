@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::outcome::Phase;
+use domain::outcome::{Failure, Phase};
 use hoopoe_delivery::{Outgoing, Progress, Transport, TransportFuture};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::Mutex;
@@ -16,6 +16,8 @@ pub(crate) enum Reaction {
     RetryAfter(u16, &'static str),
     Hang,
     Panic,
+    /// This machine has no socket left.
+    NoSocket,
     /// Answers 200 when the gate is opened.
     When(watch::Receiver<bool>),
     /// Answers 410 when the gate is opened.
@@ -73,6 +75,10 @@ impl Transport for Script {
                     status
                 }
                 Reaction::Hang => std::future::pending().await,
+                Reaction::NoSocket => {
+                    progress.out_of_resources();
+                    return Err(Failure::Connect("the connection failed".to_owned()));
+                }
                 Reaction::Panic => panic!("the script says so"),
                 Reaction::When(mut gate) => {
                     let _ = gate.wait_for(|is_open| *is_open).await;
