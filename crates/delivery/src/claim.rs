@@ -25,6 +25,8 @@ const WANTS_MAX: usize = 64;
 const WANT_MAX: usize = 64;
 /// When the store says that something is due and then grants nothing.
 const EMPTY_PAUSE_MS: i64 = 1_000;
+/// After a fault of ours, for the endpoint that it concerns.
+const FAULT_PAUSE_MS: i64 = 30_000;
 /// When the store cannot be asked.
 const FAILED_PAUSE: Duration = Duration::from_millis(500);
 
@@ -175,19 +177,37 @@ async fn round(core: &Arc<Core>) -> Round {
         return if starved { Round::Starved } else { Round::Worked };
     }
     match core.store.claim(wants.clone(), now).await {
-        Ok(granted) => {
-            take_in(core, &wants, granted, now);
-            Round::Worked
+        Ok(granted) => take_in(core, &wants, granted, now),
+        Err(fault @ StoreError::Unavailable { .. }) => {
+            tracing::warn!(%fault, "due deliveries could not be claimed");
+            wants.iter().for_each(|want| put_back(core, *want, now));
+            return Round::Failed;
         }
         Err(fault) => {
-            tracing::warn!(%fault, "due deliveries could not be claimed");
-            for want in wants {
-                let _ = core.with_lanes(|lanes| lanes.granted(want.endpoint_id, want.limit, Vec::new()));
-                core.due(want.endpoint_id, now);
-            }
-            Round::Failed
+            tracing::error!(%fault, "due deliveries could not be claimed; trying each endpoint by itself");
+            claim_each(core, wants, now).await;
         }
     }
+    Round::Worked
+}
+
+/// So that a row that does not read back holds up no other endpoint.
+async fn claim_each(core: &Arc<Core>, wants: Vec<Want>, now: Timestamp) {
+    for want in wants {
+        match core.store.claim(vec![want], now).await {
+            Ok(granted) => take_in(core, &[want], granted, now),
+            Err(fault) => {
+                tracing::error!(%fault, endpoint = %want.endpoint_id, "an endpoint's deliveries could not be claimed");
+                put_back(core, want, now.plus_millis(FAULT_PAUSE_MS));
+            }
+        }
+    }
+}
+
+/// Frees what was reserved; the endpoint is looked at again at `due_at`.
+fn put_back(core: &Core, want: Want, due_at: Timestamp) {
+    let _ = core.with_lanes(|lanes| lanes.granted(want.endpoint_id, want.limit, Vec::new()));
+    core.due(want.endpoint_id, due_at);
 }
 
 /// Reserves places for what is due. What finds no room for anybody goes back into the timetable.

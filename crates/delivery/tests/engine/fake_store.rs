@@ -39,6 +39,8 @@ pub(crate) struct State {
     /// Says that something is due and grants nothing.
     pub(crate) grants_nothing: bool,
     pub(crate) claims: u64,
+    /// Whose rows do not read back.
+    pub(crate) damaged: Option<EndpointId>,
     /// Looking for what is due panics, once.
     pub(crate) panics: bool,
     pub(crate) horizons: Vec<Timestamp>,
@@ -144,8 +146,11 @@ impl Queue for FakeStore {
     async fn claim(&self, wants: Vec<Want>, now: Timestamp) -> Result<Vec<Granted>, StoreError> {
         self.reach(|state| {
             state.claims += 1;
-            wants.into_iter().map(|want| state.claim(want, now)).collect()
-        })
+            if wants.iter().any(|want| state.damaged == Some(want.endpoint_id)) {
+                return Err(StoreError::Internal { doing: "claiming", source: "damaged".into() });
+            }
+            Ok(wants.into_iter().map(|want| state.claim(want, now)).collect())
+        })?
     }
     async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, StoreError> {
         self.reach(|state| records.into_iter().map(|record| state.record(record)).collect())

@@ -249,6 +249,26 @@ async fn a_task_of_the_engine_that_panics_begins_anew() {
 }
 
 #[tokio::test]
+async fn a_row_that_does_not_read_back_holds_up_its_own_endpoint_alone() {
+    let world = World::new();
+    let endpoints = ["a.example", "b.example", "c.example"].map(|host| world.endpoint(host));
+    for endpoint in &endpoints {
+        world.store.queue(world.delivery(endpoint), NOW, Hold::Unclaimed);
+    }
+    world.store.change(|state| state.damaged = Some(endpoints[1].id));
+    let engine = world.start();
+    assert_eq!(world.wait_for_log(2).await.len(), 2);
+    assert_eq!(world.script.count("b.example"), 0);
+    world.store.change(|state| state.damaged = None);
+    let again_at = NOW.plus_seconds(30);
+    world.clock.wait_for_sleeper_between(again_at, again_at).await;
+    world.clock.advance_to(again_at);
+    world.wait_for_log(3).await;
+    engine.shutdown(GRACE).await;
+    assert_eq!(engine.counters().claimed(), 0);
+}
+
+#[tokio::test]
 async fn a_machine_without_sockets_costs_the_receiver_no_attempt() {
     let world = World::new();
     let engine = world.start();
