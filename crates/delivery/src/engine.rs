@@ -163,6 +163,12 @@ impl Engine {
         self.core.due(due.endpoint_id, due.due_at);
     }
 
+    /// The delivery was cancelled. If it waits here it is not sent; an attempt that runs is not called back.
+    pub fn cancelled(&self, endpoint_id: EndpointId, delivery_id: DeliveryId) {
+        let refill = self.core.with_lanes(|lanes| lanes.remove(endpoint_id, delivery_id));
+        self.core.refill(endpoint_id, refill);
+    }
+
     /// The endpoint was created, changed, enabled, disabled or deleted, or its secrets were. The attempts that run are
     /// not disturbed; those that follow see it as the store's routing table has it.
     pub fn endpoint_changed(&self, id: EndpointId) {

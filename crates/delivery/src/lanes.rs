@@ -8,7 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use domain::endpoint::Endpoint;
-use domain::id::EndpointId;
+use domain::id::{DeliveryId, EndpointId};
 use domain::limits;
 use domain::scope::Owner;
 use store::queue::ClaimedDelivery;
@@ -286,6 +286,15 @@ impl Lanes {
         self.free_claimed(drained.len(), bytes);
         let _ = self.settle(id);
         drained
+    }
+
+    /// Forgets one that waits in the lane, if it does: the store holds it no longer.
+    pub(crate) fn remove(&mut self, id: EndpointId, delivery_id: DeliveryId) -> Refill {
+        let Some(lane) = self.lanes.get_mut(&id) else { return Refill::No };
+        let place = lane.waiting.iter().position(|waiting| waiting.id == delivery_id);
+        let Some(removed) = place.and_then(|place| lane.waiting.remove(place)) else { return Refill::No };
+        self.free_claimed(1, removed.payload.len());
+        self.settle(id)
     }
 
     /// Nothing enters or starts any more. Gives what waits, to be released.

@@ -269,6 +269,27 @@ async fn a_row_that_does_not_read_back_holds_up_its_own_endpoint_alone() {
 }
 
 #[tokio::test]
+async fn a_delivery_that_is_cancelled_while_it_waits_in_the_lane_is_not_sent() {
+    let world = World::new();
+    let engine = world.start();
+    let endpoint = world.endpoint("a.example");
+    let (open, gate) = watch::channel(false);
+    world.script.set("a.example", Reaction::When(gate));
+    for _ in 0..10 {
+        world.publish(&engine, &endpoint);
+    }
+    world.script.wait_for("a.example", 8).await;
+    let last = world.store.change(|state| state.rows.pop_last()).expect("ten are queued").0;
+    engine.cancelled(endpoint.id, last);
+    engine.cancelled(endpoint.id, last);
+    assert_eq!(engine.counters().claimed(), 9);
+    open.send_replace(true);
+    world.wait_for_log(9).await;
+    engine.shutdown(GRACE).await;
+    assert_eq!((world.script.count("a.example"), engine.counters().claimed()), (9, 0));
+}
+
+#[tokio::test]
 async fn a_machine_without_sockets_costs_the_receiver_no_attempt() {
     let world = World::new();
     let engine = world.start();
