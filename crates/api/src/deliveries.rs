@@ -149,6 +149,7 @@ pub(crate) async fn cancel_delivery(
             keep.answer(|delivery: &Delivery| (StatusCode::OK, answer::bytes(&DeliveryRow::of(delivery))));
         let now = api.clock.now();
         let cancelled = api.store.cancel_delivery(&caller.scope, id, now, keep).await.map_err(no_delivery)?;
+        api.engine.cancelled(cancelled.endpoint_id, cancelled.id);
         Ok(answer::ok(&DeliveryRow::of(&cancelled)))
     })
     .await

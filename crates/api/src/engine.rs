@@ -20,6 +20,8 @@ pub trait Engine: std::fmt::Debug + Send + Sync + 'static {
     fn give_back(&self, endpoint_id: EndpointId, payload_bytes: usize);
     /// A delivery that nobody holds was stored and is due at the given time.
     fn stored(&self, due: Due);
+    /// The delivery was cancelled: it is not sent if it waits in a lane; an attempt that runs is not called back.
+    fn cancelled(&self, endpoint_id: EndpointId, delivery_id: DeliveryId);
     /// The endpoint was created, changed, enabled, disabled or deleted, or its secrets were.
     fn endpoint_changed(&self, id: EndpointId);
     /// Sends now, past lanes and circuits, also to a disabled endpoint; one attempt, never repeated, not stored.

@@ -93,6 +93,7 @@ impl Engine for NotingEngine {
         self.notes.lock().push(format!("give back {payload_bytes}"));
     }
     fn stored(&self, _: Due) {}
+    fn cancelled(&self, _: EndpointId, _: DeliveryId) {}
     fn endpoint_changed(&self, _: EndpointId) {}
     async fn test(&self, _: TestSend) -> Attempt {
         unreachable!("no test here sends")

@@ -10,13 +10,16 @@ use std::time::Duration;
 use domain::id::EndpointId;
 use domain::limits::{RECORD_BATCH_MAX, RECORD_WAIT_MS};
 use domain::retry::Verdict;
+use domain::time::Timestamp;
 use parking_lot::Mutex;
 use store::StoreError;
 use store::queue::{Record, Recorded, Release};
 use tokio::sync::Notify;
 
+use crate::claim::Standing;
 use crate::counters::add;
 use crate::engine::Core;
+use crate::sweep::Chore;
 
 const GATHER: Duration = Duration::from_millis(RECORD_WAIT_MS as u64);
 /// While the store cannot write: from here, doubled up to there.
@@ -171,12 +174,20 @@ fn settle(core: &Arc<Core>, records: &[Record], recorded: &[Recorded]) {
             }
             (Recorded::Applied, Verdict::RetryAt(at)) => {
                 add(&core.counters.recorded, 1);
-                core.due(record.delivery.endpoint_id, at);
+                put_off(core, record.delivery.endpoint_id, at);
             }
             (Recorded::Applied, _) => add(&core.counters.recorded, 1),
         }
     }
     free(core, records);
+}
+
+/// The endpoint may have been deleted, or found gone, while the attempt ran: then what is put off has nothing to wait for.
+fn put_off(core: &Core, id: EndpointId, at: Timestamp) {
+    match core.standing(id) {
+        Standing::Dead(_) => core.chores.put(Chore::End(id)),
+        Standing::Enabled(_) | Standing::Held => core.due(id, at),
+    }
 }
 
 fn free(core: &Arc<Core>, records: &[Record]) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::attempt::Attempt;
 use domain::endpoint::Endpoint;
-use domain::id::EndpointId;
+use domain::id::{DeliveryId, EndpointId};
 use store::queue::{ClaimedDelivery, Due};
 
 #[derive(Debug, Clone)]
@@ -27,6 +27,10 @@ impl api::engine::Engine for EngineSeam {
 
     fn stored(&self, due: Due) {
         self.0.stored(due);
+    }
+
+    fn cancelled(&self, endpoint_id: EndpointId, delivery_id: DeliveryId) {
+        self.0.cancelled(endpoint_id, delivery_id);
     }
 
     fn endpoint_changed(&self, id: EndpointId) {

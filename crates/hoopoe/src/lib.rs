@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod descriptors;
 mod engine_seam;
 pub mod first_key;
 mod lifecycle;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Open connections; more wait in the listener's queue.
-const CONNECTIONS_MAX: usize = 4_096;
+pub(crate) const CONNECTIONS_MAX: usize = 4_096;
 /// For a request's head, and for the next request on a kept connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const HEADERS_MAX: usize = 100;

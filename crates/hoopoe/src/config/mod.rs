@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use domain::limits::{ENDPOINTS_PER_OWNER_DEFAULT, RETENTION_DAYS_DEFAULT};
-use domain::retry::DEFAULT_WAITS_S;
+use domain::retry::{DEFAULT_WAITS_S, JITTER};
 
 pub use args::ServeArgs;
 pub use key_settings::{MASTER_KEY_VARIABLE, PLATFORM_KEY_VARIABLE, PlatformKey, parse_master_key};
@@ -57,6 +57,7 @@ impl Config {
     pub fn load(args: ServeArgs, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let file = file::read(args.config.as_deref(), args.data_dir.as_deref())?;
         let ca_certificates = args.ca_certificates.or(file.ca_certificates);
+        let retry_waits_s = retry_waits(args.retry_schedule, file.retry_schedule)?;
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or(default_listen()),
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
@@ -64,8 +65,8 @@ impl Config {
             metrics_listen: args.metrics_listen.or(file.metrics_listen),
             validate: args.validate.or(file.validate).unwrap_or_default(),
             endpoints_per_owner: endpoints_per_owner(args.endpoints_per_owner.or(file.endpoints_per_owner))?,
-            retry_waits_s: retry_waits(args.retry_schedule, file.retry_schedule)?,
-            retention_days: retention_days(args.retention_days.or(file.retention_days))?,
+            retention_days: retention_days(args.retention_days.or(file.retention_days), &retry_waits_s)?,
+            retry_waits_s,
             log: LogSettings {
                 format: args.log_format.or(file.log_format).unwrap_or_default(),
                 level: args.log_level.or(file.log_level).unwrap_or_else(|| LOG_LEVEL_DEFAULT.to_owned()),
@@ -100,11 +101,16 @@ fn endpoints_per_owner(wish: Option<usize>) -> anyhow::Result<usize> {
     }
 }
 
-fn retention_days(wish: Option<u32>) -> anyhow::Result<u32> {
-    match wish.unwrap_or(RETENTION_DAYS_DEFAULT) {
-        0 => anyhow::bail!("retention_days must be at least 1"),
-        days => Ok(days),
-    }
+/// What is still being retried must not grow older than the log.
+fn retention_days(wish: Option<u32>, waits_s: &[u32]) -> anyhow::Result<u32> {
+    let days = wish.unwrap_or(RETENTION_DAYS_DEFAULT);
+    let longest_s = waits_s.iter().copied().map(f64::from).sum::<f64>() * (1.0 + JITTER);
+    let least = (longest_s / 86_400.0).ceil().max(1.0) as u32;
+    anyhow::ensure!(
+        days >= least,
+        "retention_days {days} is less than the retry schedule takes; set at least {least}, or a shorter retry_schedule"
+    );
+    Ok(days)
 }
 
 #[cfg(test)]
@@ -141,6 +147,8 @@ mod tests {
             ("lisen = \"127.0.0.1:1\"", "lisen"),
             ("retry_schedule = [5, 0]", "retry_schedule"),
             ("retention_days = 0", "retention_days"),
+            ("retention_days = 3", "at least 4"),
+            ("retention_days = 1\nretry_schedule = [43200, 43200]", "at least 2"),
             ("endpoints_per_owner = 0", "endpoints_per_owner"),
             ("validate = \"maybe\"", "validate"),
             ("platform_key = \"x\"", "platform_key"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use domain::limits::IN_FLIGHT_PER_ENDPOINT;
 use serde_json::{Value, json};
 use testkit::{Answer, Gate};
 
@@ -188,4 +189,40 @@ async fn a_delivery_that_is_running_can_be_cancelled_and_its_attempt_is_kept() {
         })
         .await;
     assert_eq!(shown["status"], "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_cancelled_while_it_waits_in_its_lane_is_never_sent() {
+    let world = World::start().await;
+    world.endpoint(json!({})).await;
+    let gate = Gate::default();
+    world.receiver.usually("/hook", Answer::status(200).when(&gate));
+    // More than one endpoint may have under way at once, so that the last waits in its lane.
+    let mut last = Value::Null;
+    for _ in 0..IN_FLIGHT_PER_ENDPOINT + 8 {
+        last = world.publish_contact().await;
+    }
+    let id = world.delivery_of(&last).await;
+    world.api.post(&format!("/v1/deliveries/{id}/cancel"), &json!({})).await.expect(200);
+    gate.open();
+    world.receiver.wait_for(IN_FLIGHT_PER_ENDPOINT + 7).await;
+    world.once("/v1/deliveries?status=delivering", |page| page["data"] == json!([])).await;
+    let sent =
+        world.receiver.received().iter().any(|one| one.expect_header("webhook-id") == text(&last, "id"));
+    assert!(!sent, "a cancelled delivery was sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_fails_after_its_endpoint_was_deleted_ends_the_delivery() {
+    let world = World::start().await;
+    let endpoint = world.endpoint(json!({})).await;
+    let gate = Gate::default();
+    world.receiver.script("/hook", [Answer::status(500).when(&gate)]);
+    let id = world.delivery_of(&world.publish_contact().await).await;
+    world.receiver.wait_for(1).await;
+    world.api.delete(&path("endpoints", &endpoint)).await.expect(204);
+    gate.open();
+    // The clock stands still: neither the next attempt's time nor a poll comes.
+    let shown = world.once_delivery(&id, "cancelled").await;
+    assert_eq!((&shown["endReason"], &shown["attemptCount"]), (&"endpoint-deleted".into(), &1.into()));
 }
