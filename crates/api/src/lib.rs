@@ -38,7 +38,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use catalogue::{Catalogue, Validate};
 use domain::id::IdSource;
-use domain::limits::ENDPOINTS_PER_OWNER_DEFAULT;
+use domain::limits::{BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, REQUESTS_MAX};
 use domain::secret::SecretText;
 use domain::time::Clock;
 use domain::url_rules::UrlPolicy;
@@ -53,11 +53,6 @@ use crate::engine::Engine;
 pub use openapi::openapi;
 pub use problem::Code;
 pub use router::router;
-
-/// Requests that are being answered at once; one more is told to come again (429).
-const REQUESTS_MAX: usize = 2_048;
-/// Batches that are being read and checked at once; more wait. Bounds the memory that their bodies take.
-const BATCHES_MAX: usize = 4;
 
 /// What an operator may set.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use domain::app::App;
-use domain::limits::{APP_SCOPES_MAX, NAME_LENGTH_MAX};
+use domain::limits::{APP_SCOPE_LENGTH_MAX, APP_SCOPES_MAX, NAME_LENGTH_MAX};
 use domain::location::{AppId, Location, LocationId};
 use serde_json::Value;
 use store::StoreError;
@@ -19,8 +19,6 @@ use crate::fields::{Fields, Given};
 use crate::path::Id;
 use crate::problem::Problem;
 use crate::views::{AppView, LocationView};
-
-const SCOPE_LENGTH_MAX: usize = 128;
 
 /// What to tell of a location; what is left out is null.
 #[derive(Debug, ToSchema)]
@@ -137,7 +135,7 @@ fn scopes(fields: &mut Fields<'_>) -> Option<Vec<String>> {
             Value::String(scope) if is_scope(&scope) => scopes.push(scope),
             _ => {
                 let detail =
-                    format!("must be an OAuth scope: 1 to {SCOPE_LENGTH_MAX} visible ASCII characters");
+                    format!("must be an OAuth scope: 1 to {APP_SCOPE_LENGTH_MAX} visible ASCII characters");
                 fields.fault(&format!("scopes/{n}"), detail);
             }
         }
@@ -147,7 +145,7 @@ fn scopes(fields: &mut Fields<'_>) -> Option<Vec<String>> {
 
 /// RFC 6749 §3.3, with a bound.
 fn is_scope(text: &str) -> bool {
-    (1..=SCOPE_LENGTH_MAX).contains(&text.len())
+    (1..=APP_SCOPE_LENGTH_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
 }
 

@@ -14,7 +14,7 @@ pub struct Fault {
 /// Why a payload cannot be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadFault {
-    /// It does not parse, is not UTF-8, is empty, or nests deeper than [`crate::PAYLOAD_DEPTH_MAX`].
+    /// It does not parse, is not UTF-8, is empty, or nests deeper than `limits::PAYLOAD_DEPTH_MAX`.
     #[error("line {line}, column {column}: {detail}")]
     InvalidJson {
         /// Bytes before the fault.

@@ -18,7 +18,3 @@ pub use event_type::{EventType, TypeIndex, scope_field};
 pub use example::{FieldError, with_fields};
 pub use fault::{Fault, PayloadFault};
 pub use inspect::{Inspected, Validate};
-
-/// Deepest nesting of arrays and objects in a payload. Stock parsers of receivers stop there
-/// (`System.Text.Json` refuses depth 65 by default), so a deeper payload could be sent but not read.
-pub const PAYLOAD_DEPTH_MAX: usize = 64;

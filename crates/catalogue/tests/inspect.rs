@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use domain::event::EventScope;
+use domain::limits::PAYLOAD_DEPTH_MAX;
 use expect_test::{Expect, expect};
-use hoopoe_catalogue::{Catalogue, Inspected, PAYLOAD_DEPTH_MAX, PayloadFault, Validate};
+use hoopoe_catalogue::{Catalogue, Inspected, PayloadFault, Validate};
 use proptest::prelude::*;
 
 thread_local! {

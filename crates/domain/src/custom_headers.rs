@@ -3,19 +3,9 @@
 //! They may authenticate Hoopoe to the receiver; they may not replace what Hoopoe itself says, change how the request
 //! is framed, or pretend that it came from elsewhere. Values are secrets: no fault repeats one.
 
-use crate::limits::FAULTS_MAX;
-
-// To move to `limits`.
-/// Own headers of one endpoint.
-pub const HEADERS_MAX: usize = 20;
-/// Characters of a name.
-pub const HEADER_NAME_LENGTH_MAX: usize = 64;
-/// Octets of a value.
-pub const HEADER_VALUE_LENGTH_MAX: usize = 1_024;
-/// Octets of all names and values of an endpoint together.
-pub const HEADER_BYTES_MAX: usize = 8 * 1024;
-
-const _: () = assert!(HEADER_NAME_LENGTH_MAX + HEADER_VALUE_LENGTH_MAX <= HEADER_BYTES_MAX);
+use crate::limits::{
+    FAULTS_MAX, HEADER_BYTES_MAX, HEADER_NAME_LENGTH_MAX, HEADER_VALUE_LENGTH_MAX, HEADERS_MAX,
+};
 
 /// What is wrong with one header; an empty name means all of them together.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,9 @@ pub const EVENT_BYTES_MAX: usize = 256 * 1024;
 pub const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Events in one batch.
 pub const BATCH_EVENTS_MAX: usize = 1_000;
+/// Levels of arrays and objects in a payload. Stock parsers of receivers stop there (`System.Text.Json` refuses depth 65 by
+/// default), so a deeper payload could be sent but not read.
+pub const PAYLOAD_DEPTH_MAX: usize = 64;
 /// Body of every other route, bytes.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Faults named in one answer.
@@ -22,11 +25,29 @@ pub const PAGE_ROWS_MAX: usize = 200;
 /// Rows that one listing looks at before it answers with what it has and a cursor to go on.
 pub const PAGE_ROWS_EXAMINED_MAX: usize = 20_000;
 
+/// Connections to the API at once.
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// Requests at once; more are told 429.
+pub const REQUESTS_MAX: usize = 2_048;
+/// Batches at once, since each may hold `BATCH_BYTES_MAX`; more wait for their turn.
+pub const BATCHES_MAX: usize = 4;
+
 // Endpoints
+/// Characters of a URL, as given and once normalised.
+pub const URL_LENGTH_MAX: usize = 2_048;
+/// Event types that one endpoint names.
+pub const EVENT_TYPES_MAX: usize = 1_000;
+/// An endpoint's own headers: how many, octets of a name, of a value, of all together.
+pub const HEADERS_MAX: usize = 20;
+pub const HEADER_NAME_LENGTH_MAX: usize = 64;
+pub const HEADER_VALUE_LENGTH_MAX: usize = 1_024;
+pub const HEADER_BYTES_MAX: usize = 8 * 1024;
 pub const ENDPOINTS_PER_OWNER_DEFAULT: usize = 50;
 pub const DESCRIPTION_LENGTH_MAX: usize = 1_024;
 pub const NAME_LENGTH_MAX: usize = 256;
 pub const APP_SCOPES_MAX: usize = 200;
+/// Characters of one OAuth scope.
+pub const APP_SCOPE_LENGTH_MAX: usize = 128;
 pub const RETRY_SCHEDULE_ENTRIES_MAX: usize = 30;
 pub const RETRY_WAIT_SECONDS_MAX: u32 = 604_800;
 /// Random bytes in a generated secret.
@@ -69,6 +90,7 @@ pub const LEASE_MARGIN_MS: i64 = 20_000;
 pub const LEASE_MS: i64 = ATTEMPT_TIMEOUT_MS + LEASE_MARGIN_MS;
 
 const _: () = assert!(EVENT_BYTES_MAX <= BATCH_BYTES_MAX);
+const _: () = assert!(HEADER_NAME_LENGTH_MAX + HEADER_VALUE_LENGTH_MAX <= HEADER_BYTES_MAX);
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX <= PAGE_ROWS_EXAMINED_MAX);
 const _: () = assert!(IN_FLIGHT_PER_ENDPOINT <= IN_FLIGHT_MAX && IN_FLIGHT_MAX <= CLAIMED_MAX);
 const _: () = assert!(EVENT_BYTES_MAX * LANE_DELIVERIES_MAX <= CLAIMED_BYTES_MAX);

@@ -14,8 +14,7 @@ use url::{Position, Url};
 pub use fault::UrlFault;
 pub use host::Host;
 
-/// Characters of a URL, as given and in normal form.
-pub const URL_LENGTH_MAX: usize = 2_048;
+use crate::limits::URL_LENGTH_MAX;
 
 /// How strictly to judge. `--dev` loosens scheme and address rules and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,7 @@
 //! File descriptors: every connection holds one, and the usual soft limit of 1,024 is less than the bounds of the server.
 
-use domain::limits::IN_FLIGHT_MAX;
+use domain::limits::{CONNECTIONS_MAX, IN_FLIGHT_MAX};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-use crate::lifecycle::CONNECTIONS_MAX;
 
 /// Connections of the API, attempts and as many kept connections, and some for files.
 const NEEDED: u64 = (CONNECTIONS_MAX + 2 * IN_FLIGHT_MAX + 256) as u64;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use domain::custom_headers;
 use domain::endpoint::{Endpoint, EndpointPatch, Subscription, TypeName};
-use domain::limits::{DESCRIPTION_LENGTH_MAX, RETRY_SCHEDULE_ENTRIES_MAX, RETRY_WAIT_SECONDS_MAX};
+use domain::limits::{
+    DESCRIPTION_LENGTH_MAX, EVENT_TYPES_MAX, HEADER_NAME_LENGTH_MAX, RETRY_SCHEDULE_ENTRIES_MAX,
+    RETRY_WAIT_SECONDS_MAX,
+};
 use domain::scope::Owner;
 use domain::secret::SecretText;
 use domain::url_rules;
@@ -18,8 +21,6 @@ use crate::fields::{Fields, Given, kind};
 use crate::problem::{Code, Problem};
 use crate::views::HEADER_MASK;
 
-/// Names in a subscription; aliases count.
-const EVENT_TYPES_MAX: usize = 1_000;
 const OWNERS: [(&str, &str); 3] = [("locationId", "location"), ("companyId", "company"), ("appId", "app")];
 
 /// An endpoint to create. Exactly one of `locationId`, `companyId` and `appId` is given.
@@ -309,7 +310,7 @@ fn header_pairs(
 }
 
 fn header_pointer(name: &str) -> String {
-    let name: String = name.chars().take(custom_headers::HEADER_NAME_LENGTH_MAX).collect();
+    let name: String = name.chars().take(HEADER_NAME_LENGTH_MAX).collect();
     format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{Member, Tree, repeats};
-use crate::PAYLOAD_DEPTH_MAX;
+use domain::limits::PAYLOAD_DEPTH_MAX;
 
 /// Supplementary Private Use Area-B: lone surrogates map into it one to one, so that names stay distinct.
 const PRIVATE_PLANE: u32 = 0x10_0000;

@@ -2,8 +2,9 @@
 
 use url::ParseError;
 
-use super::{URL_LENGTH_MAX, UrlPolicy};
+use super::UrlPolicy;
 use crate::address_rules::AddressFault;
+use crate::limits::URL_LENGTH_MAX;
 
 /// Why a URL is refused: a stable [`code`](Self::code), and a sentence that says what to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
