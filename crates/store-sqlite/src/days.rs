@@ -84,9 +84,14 @@ impl DaySql {
             delete_undelivered: format!(
                 "DELETE FROM undelivered_{d} WHERE event_key = ?1 AND endpoint_id = ?2"
             ),
-            payload: format!("SELECT payload FROM events_{d} WHERE key = ?1"),
+            payload: payload_sql(day),
         }
     }
+}
+
+/// Readers ask it too, on connections that know no `DaySql`.
+pub(crate) fn payload_sql(day: Day) -> String {
+    format!("SELECT payload FROM events_{} WHERE key = ?1", suffix(day))
 }
 
 /// Big columns come last, so that a listing does not walk the pages that they overflow to.

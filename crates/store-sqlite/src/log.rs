@@ -48,9 +48,6 @@ pub(crate) fn event_sql(day: days::Day) -> String {
         suffix(day)
     )
 }
-pub(crate) fn payload_sql(day: days::Day) -> String {
-    format!("SELECT payload FROM events_{} WHERE key = ?1", suffix(day))
-}
 pub(crate) fn count_late_attempt_sql(day: days::Day) -> String {
     format!("UPDATE deliveries_{} SET attempt_count = attempt_count + 1 WHERE key = ?1", suffix(day))
 }
@@ -268,7 +265,7 @@ pub(crate) fn event_without_payload(conn: &Connection, key: i64) -> Result<Optio
 
 /// The payload of an event whose day exists.
 pub(crate) fn payload(conn: &Connection, key: i64) -> Result<Option<bytes::Bytes>, Fault> {
-    one(conn, &payload_sql(day_of(key)), key, |row| Ok(bytes::Bytes::from(row.get::<_, Vec<u8>>(0)?)))
+    one(conn, &days::payload_sql(day_of(key)), key, |row| Ok(bytes::Bytes::from(row.get::<_, Vec<u8>>(0)?)))
 }
 
 pub(crate) fn insert_event(tx: &mut Tx<'_>, event: &Event) -> Result<(), Fault> {

@@ -152,7 +152,6 @@ fn of_day(day: i64) -> Vec<String> {
         log::inline_attempt_sql(day),
         log::attempts_sql(day),
         log::event_sql(day),
-        log::payload_sql(day),
         log::count_late_attempt_sql(day),
     ]
 }
