@@ -9,6 +9,7 @@ mod body;
 mod caller;
 pub mod counters;
 mod deliveries;
+mod determined;
 mod docs;
 mod endpoints;
 pub mod engine;

@@ -328,5 +328,5 @@ async fn a_made_up_method_is_refused_and_counted_as_other() {
     let response = router(Arc::clone(&api)).oneshot(asked).await.unwrap();
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     let counted = api.counters().view().requests;
-    assert_eq!((counted[0].0.method.as_str(), counted[0].0.route.as_str()), ("other", "/v1/events"));
+    assert_eq!((counted[0].0.method, counted[0].0.route.as_str()), ("other", "/v1/events"));
 }
