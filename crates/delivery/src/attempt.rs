@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use domain::attempt::{Attempt, Timings};
+use domain::attempt::{Attempt, HeaderList, Timings};
 use domain::endpoint::Endpoint;
 use domain::id::EndpointId;
 use domain::limits::ATTEMPT_TIMEOUT_MS;
@@ -115,7 +115,7 @@ impl Core {
                 let exchange = egress::exchange(&*self.transport, &self.clock, &outgoing, deadline_at).await;
                 (exchange, request::logged(&outgoing.headers))
             }
-            Err(unusable) => (unsent(unusable, sending), Vec::new()),
+            Err(unusable) => (unsent(unusable, sending), HeaderList::default()),
         };
         let ended_at = self.clock.now();
         let duration_ms = u32::try_from(ended_at.since(started_at).max(0)).unwrap_or(u32::MAX);
