@@ -4,8 +4,8 @@ use rusqlite::Connection;
 
 use super::World;
 use crate::days::{DAY_EXISTS, DAYS, DaySql, day_at};
-use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, queued_keys_sql};
-use crate::events::{EventOrder, Place, events_sql, undelivered_sql, unfinished_sql};
+use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queued_keys_sql};
+use crate::events::{EventOrder, Place, events_sql, held_sql, undelivered_sql, unfinished_sql};
 use crate::maintenance::{self, emptying_sql};
 use crate::{api_keys, endpoint_rows, endpoints, log, once, queue, scope, tenants};
 
@@ -92,6 +92,10 @@ fn fixed() -> Vec<String> {
         log::INSERT_QUEUED,
         log::QUEUED,
         log::DELETE_QUEUED,
+        log::INSERT_HELD,
+        log::HELD,
+        log::HELD_TO_QUEUE,
+        log::DELETE_HELD,
         log::HELD_BACK,
         queue::NEXT_DUE_ENDPOINT,
         queue::DUE_ROWS,
@@ -100,6 +104,8 @@ fn fixed() -> Vec<String> {
         queue::COMPLETE,
         queue::PUT_OFF,
         queue::RELEASE,
+        queue::COMPLETE_HELD,
+        maintenance::EXPIRED_HELD,
         queue::IS_ENABLED,
         once::TAKEN,
         once::KEEP,
@@ -146,6 +152,7 @@ fn of_day(day: i64) -> Vec<String> {
         sql.insert_delivery,
         sql.insert_attempt,
         sql.insert_undelivered,
+        sql.delete_event,
         sql.delete_undelivered,
         sql.payload,
         log::ended_sql(day),
@@ -161,6 +168,7 @@ fn listings(day: i64) -> Vec<String> {
     for order in DeliveryOrder::ALL {
         listings.push(ended_keys_sql(day, order));
         listings.push(queued_keys_sql(order));
+        listings.extend(held_keys_sql(order));
     }
     listings.extend(
         [EventOrder::Time, EventOrder::Location, EventOrder::Company].map(|order| events_sql(day, order)),
@@ -168,6 +176,7 @@ fn listings(day: i64) -> Vec<String> {
     for place in [Place::Anywhere, Place::OneLocation] {
         listings.push(undelivered_sql(day, place));
         listings.push(unfinished_sql(place));
+        listings.push(held_sql(place));
     }
     listings
 }
