@@ -13,6 +13,7 @@ mod endpoint_rows;
 mod endpoints;
 mod events;
 mod fault;
+mod health;
 mod log;
 mod maintenance;
 mod memory;
@@ -37,6 +38,7 @@ use std::thread::JoinHandle;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::Connection;
+use store::healths::Healths;
 use store::queue::Claim;
 use store::routes::Routes;
 use store::{Store, StoreError};
@@ -167,11 +169,15 @@ impl Store for SqliteStore {
     fn routes(&self) -> &Routes {
         &self.memory.routes
     }
+    fn healths(&self) -> &Healths {
+        &self.memory.healths
+    }
 }
 
 fn load(opened: &open::Opened) -> Result<Memory, Fault> {
     let memory = Memory::default();
     endpoint_rows::load(&opened.conn, &opened.vault, &memory.routes)?;
+    health::load(&opened.conn, &memory.routes, &memory.healths)?;
     tenants::load(&opened.conn, &memory.routes)?;
     api_keys::load(&opened.conn, &memory)?;
     let waiting: i64 = opened.conn.query_row(

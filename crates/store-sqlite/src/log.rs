@@ -30,8 +30,9 @@ pub(crate) const INSERT_HELD: &str = "INSERT INTO held (key, salt, event_key, ev
 pub(crate) const HELD: &str =
     "SELECT key, salt, event_key, event_salt, endpoint_id, type, location_id, claim FROM held WHERE key = ?1";
 pub(crate) const DELETE_HELD: &str = "DELETE FROM held WHERE key = ?1";
-pub(crate) const HELD_BACK: &str =
-    "SELECT 1 FROM endpoints WHERE id = ?1 AND state = 1 AND disabled_reason = 'by-hand'";
+/// What is due before this is held back: for good while the endpoint is disabled by hand, else by its circuit.
+pub(crate) const HELD_UNTIL: &str = "SELECT CASE WHEN state = 1 AND disabled_reason = 'by-hand' THEN ?2 \
+    ELSE (SELECT held_until FROM endpoint_health WHERE endpoint_id = ?1) END FROM endpoints WHERE id = ?1";
 /// The columns that every row of a delivery begins with.
 const HEAD: &str =
     "key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, retry_key, retry_salt";
@@ -153,11 +154,12 @@ impl Found {
 
 impl Queued {
     pub(crate) fn shown(self, conn: &Connection) -> Result<Delivery, Fault> {
-        let held_back = conn
-            .prepare_cached(HELD_BACK)?
-            .query_row([codec::endpoint_bytes(self.head.endpoint_id)], |_| Ok(()))
+        let held_until: Option<i64> = conn
+            .prepare_cached(HELD_UNTIL)?
+            .query_row(params![codec::endpoint_bytes(self.head.endpoint_id), i64::MAX], |row| row.get(0))
             .optional()?
-            .is_some();
+            .flatten();
+        let held_back = held_until.is_some_and(|until| self.due_at.as_millis() < until);
         let status = match (self.claim, held_back, self.attempt_count) {
             (Some(_), _, _) => Status::Delivering,
             (None, true, _) => Status::Waiting,

@@ -10,6 +10,7 @@ use domain::retry::Verdict;
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use store::StoreError;
+use store::healths::HealthNote;
 use store::once::MaybeOnce;
 use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
 
@@ -17,6 +18,7 @@ use crate::SqliteStore;
 use crate::codec;
 use crate::days::day_of;
 use crate::fault::Fault;
+use crate::health;
 use crate::log::{self, DeliveryHead, Ending, Found, Queued};
 use crate::once::once;
 use crate::writer::Tx;
@@ -57,6 +59,11 @@ impl Queue for SqliteStore {
     async fn release(&self, releases: Vec<Release>) -> Result<(), StoreError> {
         self.write("releasing deliveries", move |tx| releases.iter().try_for_each(|one| release(tx, *one)))
             .await
+    }
+
+    async fn note_health(&self, notes: Vec<HealthNote>) -> Result<(), StoreError> {
+        let note_all = move |tx: &mut Tx<'_>| notes.into_iter().try_for_each(|note| health::note(tx, note));
+        self.write("noting the health of endpoints", note_all).await
     }
 
     async fn end_deliveries(

@@ -30,6 +30,7 @@ pub(crate) struct DeliveryRow {
     status: &'static str,
     /// Finished attempts.
     attempt_count: u32,
+    /// Null once it is finished, and while it waits: its endpoint's `health` says for what.
     #[schema(required, format = DateTime)]
     next_attempt_at: Option<String>,
     #[schema(format = DateTime)]

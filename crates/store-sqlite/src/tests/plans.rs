@@ -7,7 +7,7 @@ use crate::days::{DAY_EXISTS, DAYS, DaySql, day_at};
 use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queued_keys_sql};
 use crate::events::{EventOrder, Place, events_sql, held_sql, undelivered_sql, unfinished_sql};
 use crate::maintenance::{self, emptying_sql};
-use crate::{api_keys, endpoint_rows, endpoints, log, once, queue, scope, tenants};
+use crate::{api_keys, endpoint_rows, endpoints, health, log, once, queue, scope, tenants};
 
 #[tokio::test]
 async fn no_statement_scans_a_table_or_sorts() {
@@ -96,7 +96,7 @@ fn fixed() -> Vec<String> {
         log::HELD,
         log::HELD_TO_QUEUE,
         log::DELETE_HELD,
-        log::HELD_BACK,
+        log::HELD_UNTIL,
         queue::NEXT_DUE_ENDPOINT,
         queue::DUE_ROWS,
         queue::NEXT_DUE_AT,
@@ -107,6 +107,9 @@ fn fixed() -> Vec<String> {
         queue::COMPLETE_HELD,
         maintenance::EXPIRED_HELD,
         queue::IS_ENABLED,
+        health::PUT,
+        health::DELETE,
+        health::IS_RECEIVER,
         once::TAKEN,
         once::KEEP,
         once::KEPT,
