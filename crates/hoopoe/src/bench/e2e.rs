@@ -118,7 +118,7 @@ fn fill(report: &mut Report, shape: Shape, pairs: &[Pair]) {
 }
 
 impl Shape {
-    fn owners(self) -> Owners {
+    pub(super) fn owners(self) -> Owners {
         Owners { first: 0, count: (self.endpoints / self.fan_out).max(1) }
     }
 
@@ -131,7 +131,7 @@ impl Shape {
         }
     }
 
-    fn composer(self, server: &Server) -> Composer {
+    pub(super) fn composer(self, server: &Server) -> Composer {
         match self.batch {
             1 => Composer::event(server.address, KEY, self.owners()),
             events => Composer::batch(server.address, KEY, self.owners(), events),

@@ -45,6 +45,15 @@ pub(super) struct Sent {
     pub(super) answered: Quantiles,
 }
 
+impl Sent {
+    /// Adds what was sent after this.
+    pub(super) fn extend(&mut self, later: &Self) {
+        self.events += later.events;
+        self.ended_at_ns = later.ended_at_ns;
+        self.answered.merge(&later.answered);
+    }
+}
+
 impl Load {
     /// Sends until the time or the events are used up.
     ///

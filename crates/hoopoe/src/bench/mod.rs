@@ -3,15 +3,22 @@
 //! Three processes, so that the CPU of each is known: this one generates the load, a receiver takes the webhooks, a server
 //! is measured. The load goes to 127.0.0.1 alone. Nothing in here is used by the server.
 
+mod backlog;
 pub(crate) mod child;
 mod clock;
 mod disk;
 mod e2e;
+pub(crate) mod fill;
+mod flat;
+mod latency;
 mod limit;
 mod load;
+mod neighbour;
 mod payload;
+mod probe;
 mod quantiles;
 pub(crate) mod receiver;
+mod recover;
 mod report;
 mod request;
 mod rig;
@@ -32,6 +39,11 @@ use rig::Rig;
 pub(crate) enum Mode {
     Limit,
     E2e,
+    Latency,
+    Neighbour,
+    Backlog,
+    Recover,
+    Flat,
     All,
 }
 
@@ -59,6 +71,10 @@ pub(crate) struct Options {
     pub(crate) pairs: Option<usize>,
     /// Where data directories are made.
     pub(crate) dir: Option<PathBuf>,
+    /// Deliveries that wait in the modes that are about many of them.
+    pub(crate) waiting: Option<u64>,
+    /// Events a second in `latency`, instead of 100 and half of the maximum.
+    pub(crate) rate_per_s: Option<f64>,
     /// One shape of `e2e` instead of all.
     pub(crate) shape: Option<e2e::Shape>,
 }
@@ -84,13 +100,23 @@ pub(crate) async fn run(mode: Mode, options: Options) -> anyhow::Result<()> {
     }
 }
 
+const EVERY: [Mode; 7] =
+    [Mode::Limit, Mode::E2e, Mode::Latency, Mode::Neighbour, Mode::Backlog, Mode::Recover, Mode::Flat];
+
 async fn measure(mode: Mode, rig: &mut Rig) -> anyhow::Result<()> {
     match mode {
         Mode::Limit => limit::run(rig).await,
         Mode::E2e => e2e::run(rig).await,
+        Mode::Latency => latency::run(rig).await,
+        Mode::Neighbour => neighbour::run(rig).await,
+        Mode::Backlog => backlog::run(rig).await,
+        Mode::Recover => recover::run(rig).await,
+        Mode::Flat => flat::run(rig).await,
         Mode::All => {
-            limit::run(rig).await?;
-            e2e::run(rig).await
+            for mode in EVERY {
+                Box::pin(measure(mode, rig)).await?;
+            }
+            Ok(())
         }
     }
 }

@@ -28,10 +28,6 @@ impl Report {
         self.lines.push((name.to_owned(), rounded(number)));
     }
 
-    pub(super) fn text(&mut self, name: &str, text: impl Into<String>) {
-        self.lines.push((name.to_owned(), Value::String(text.into())));
-    }
-
     pub(super) fn list(&mut self, name: &str, numbers: &[f64]) {
         self.lines.push((name.to_owned(), numbers.iter().copied().map(rounded).collect()));
     }
@@ -119,13 +115,12 @@ mod tests {
     use super::*;
 
     fn report() -> Report {
-        let mut report = Report::new("e2e", "single");
+        let mut report = Report::new("e2e", "single \"x\"");
         report.count("accepted", 1_234_567);
         report.number("rate_per_s", 12_345.67);
         report.number("p50_ms", 0.123_456);
         report.spread("ratio", &[0.3, 0.1, 0.2]);
         report.list("curve", &[1.0, 2.5]);
-        report.text("note", "a \"word\"");
         report
     }
 
@@ -135,16 +130,16 @@ mod tests {
         assert!(!line.contains('\n'));
         let value: Value = serde_json::from_str(&line).unwrap();
         let expected = json!({
-            "mode": "e2e", "variant": "single", "accepted": 1_234_567, "rate_per_s": 12_346, "p50_ms": 0.1235,
-            "ratio": {"median": 0.2, "min": 0.1, "max": 0.3}, "curve": [1.0, 2.5], "note": "a \"word\"",
+            "mode": "e2e", "variant": "single \"x\"", "accepted": 1_234_567, "rate_per_s": 12_346, "p50_ms": 0.1235,
+            "ratio": {"median": 0.2, "min": 0.1, "max": 0.3}, "curve": [1.0, 2.5],
         });
         assert_eq!(value, expected);
     }
 
     #[test]
     fn the_table_is_for_people() {
-        let expected = "\n== e2e: single\n  accepted    1,234,567\n  rate_per_s  12,346\n  p50_ms      0.1235\n  \
-                        ratio       0.2  (0.1 … 0.3)\n  curve       1 2.5\n  note        a \"word\"\n";
+        let expected = "\n== e2e: single \"x\"\n  accepted    1,234,567\n  rate_per_s  12,346\n  p50_ms      0.1235\n  \
+                        ratio       0.2  (0.1 … 0.3)\n  curve       1 2.5\n";
         assert_eq!(report().table(), expected);
     }
 

@@ -86,6 +86,12 @@ impl Rig {
         self.options.pairs.unwrap_or(if self.options.size == Size::Short { 3 } else { 5 })
     }
 
+    /// Deliveries that wait, where a mode is about many of them.
+    pub(super) fn waiting(&self) -> u64 {
+        let usual = if self.options.size == Size::Short { 100_000 } else { 1_000_000 };
+        self.options.waiting.unwrap_or(usual)
+    }
+
     /// Prints the table, and the line of JSON where it was wished.
     pub(super) fn publish(&self, report: &Report) -> anyhow::Result<()> {
         let mut text = report.table();

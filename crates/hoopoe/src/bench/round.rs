@@ -12,7 +12,7 @@ use super::server::Server;
 use super::usage::Usage;
 
 /// How long nothing may arrive before a round is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
