@@ -6,6 +6,7 @@
 mod client;
 mod clock;
 mod eventually;
+pub mod hostile;
 mod program;
 mod receiver;
 

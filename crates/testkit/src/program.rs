@@ -136,6 +136,10 @@ impl Running {
         self.stderr.text()
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it has not been waited for")
+    }
+
     /// SIGKILL: nothing of the process runs any more when this returns.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("the process is ours");
@@ -143,7 +147,7 @@ impl Running {
 
     /// Sends the signal of that name (`TERM`, `INT`).
     pub async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it runs").to_string();
+        let pid = self.pid().to_string();
         let status = Command::new("kill").args(["-s", name, &pid]).status().await.expect("`kill` exists");
         assert!(status.success(), "the process is there");
     }

@@ -16,12 +16,15 @@ use http::{HeaderMap, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::rt::Executor;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::progress::Progress;
+use super::socket::Meter;
 use crate::request::Outgoing;
 
 /// An answer's head may take this much memory while it comes in, bytes; what is longer is a protocol error.
@@ -39,11 +42,19 @@ const PIECE_BYTES: usize = 16 * 1024;
 /// How long a connection may take to be ready again after a whole answer.
 const READY_WAIT: Duration = Duration::from_millis(5);
 
+/// Where a connection leads, and what may still come from there.
+pub(super) struct Peer {
+    pub(super) remote: SocketAddr,
+    pub(super) meter: Arc<Meter>,
+}
+
 /// An HTTP/1.1 connection, used by one request at a time.
 pub(super) struct Http1 {
     sender: http1::SendRequest<SentBody>,
+    /// It has carried a request before.
+    is_kept: bool,
     read: Arc<AtomicU64>,
-    pub(super) remote: SocketAddr,
+    pub(super) peer: Peer,
     pub(super) opened_at: Instant,
     _driver: AbortOnDropHandle<()>,
 }
@@ -52,9 +63,9 @@ pub(super) struct Http1 {
 pub(super) struct Http2 {
     sender: http2::SendRequest<SentBody>,
     streams: AtomicUsize,
-    pub(super) remote: SocketAddr,
+    pub(super) peer: Peer,
     pub(super) opened_at: Instant,
-    _driver: AbortOnDropHandle<()>,
+    _tasks: DropGuard,
 }
 
 /// A place on an HTTP/2 connection.
@@ -75,7 +86,7 @@ pub(super) struct Broken {
 }
 
 impl Http1 {
-    pub(super) async fn open<IO>(io: IO, remote: SocketAddr) -> Result<Self, Failure>
+    pub(super) async fn open<IO>(io: IO, peer: Peer) -> Result<Self, Failure>
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -86,12 +97,12 @@ impl Http1 {
             .max_headers(HEAD_LINES_MAX)
             .handshake(TokioIo::new(io))
             .await
-            .map_err(|fault| failure(&fault))?;
+            .map_err(|fault| failure(&fault, &peer.meter))?;
         let driver = AbortOnDropHandle::new(tokio::spawn(async move {
             // The request's own future is told of every fault that concerns it.
             let _ = connection.await;
         }));
-        Ok(Self { sender, read, remote, opened_at: Instant::now(), _driver: driver })
+        Ok(Self { sender, is_kept: false, read, peer, opened_at: Instant::now(), _driver: driver })
     }
 
     pub(super) fn is_usable(&self) -> bool {
@@ -114,19 +125,26 @@ impl Http1 {
         headers.extend(outgoing.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         let request = request(target.path.clone(), headers, outgoing, progress);
         let read_before = self.read.load(Ordering::Relaxed);
+        self.peer.meter.allow(1);
+        if std::mem::replace(&mut self.is_kept, true) {
+            self.peer.meter.expect_quiet();
+        }
         self.sender.send_request(request).await.map_err(|fault| Broken {
-            failure: failure(&fault),
-            before_any_answer: self.read.load(Ordering::Relaxed) == read_before,
+            failure: failure(&fault, &self.peer.meter),
+            // Cancelled: it was closed before the request was begun, maybe because something came unasked.
+            before_any_answer: fault.is_canceled() || self.read.load(Ordering::Relaxed) == read_before,
         })
     }
 }
 
 impl Http2 {
-    pub(super) async fn open<IO>(io: IO, remote: SocketAddr) -> Result<Arc<Self>, Failure>
+    pub(super) async fn open<IO>(io: IO, peer: Peer) -> Result<Arc<Self>, Failure>
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        let tasks = CancellationToken::new();
+        let executor = UntilDropped(tasks.clone());
+        let (sender, connection) = http2::Builder::new(executor.clone())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
@@ -135,12 +153,12 @@ impl Http2 {
             .keep_alive_timeout(PING_TIMEOUT)
             .handshake(TokioIo::new(io))
             .await
-            .map_err(|fault| failure(&fault))?;
-        let driver = AbortOnDropHandle::new(tokio::spawn(async move {
+            .map_err(|fault| failure(&fault, &peer.meter))?;
+        executor.execute(async move {
             let _ = connection.await;
-        }));
+        });
         let streams = AtomicUsize::new(0);
-        Ok(Arc::new(Self { sender, streams, remote, opened_at: Instant::now(), _driver: driver }))
+        Ok(Arc::new(Self { sender, streams, peer, opened_at: Instant::now(), _tasks: tasks.drop_guard() }))
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -167,11 +185,23 @@ impl Stream {
         progress: &Arc<Progress>,
     ) -> Result<Response<Incoming>, Broken> {
         let mut sender = self.0.sender.clone();
+        self.0.peer.meter.allow(self.0.streams.load(Ordering::Relaxed));
         let request = request(outgoing.target.whole.clone(), outgoing.headers.clone(), outgoing, progress);
         sender.send_request(request).await.map_err(|fault| Broken {
-            failure: failure(&fault),
+            failure: failure(&fault, &self.0.peer.meter),
             before_any_answer: fault.is_canceled() || fault.is_closed() || self.0.sender.is_closed(),
         })
+    }
+}
+
+/// Runs what a connection needs until the connection is dropped. Left to itself it would stay, with its socket, until
+/// the receiver has taken our last frames.
+#[derive(Clone)]
+struct UntilDropped(CancellationToken);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for UntilDropped {
+    fn execute(&self, future: F) {
+        tokio::spawn(self.0.clone().run_until_cancelled_owned(future));
     }
 }
 
@@ -189,9 +219,11 @@ fn request(
     request
 }
 
-fn failure(fault: &hyper::Error) -> Failure {
+fn failure(fault: &hyper::Error, meter: &Meter) -> Failure {
     let io = std::error::Error::source(fault).and_then(|source| source.downcast_ref::<io::Error>());
-    let why = if fault.is_parse_too_large() {
+    let why = if meter.is_exhausted() {
+        "it sent too much before its answer"
+    } else if fault.is_parse_too_large() {
         "its headers are too large"
     } else if fault.is_parse() {
         "it could not be read as HTTP"

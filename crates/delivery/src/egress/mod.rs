@@ -7,8 +7,11 @@
 mod connection;
 mod dns;
 mod guard;
+#[cfg(test)]
+mod hostile_tests;
 mod pool;
 mod progress;
+mod socket;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -33,11 +36,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::connection::{Broken, Http1, Http2};
+use self::connection::{Broken, Http1, Http2, Peer};
 use self::dns::{Names, SystemNames};
 use self::pool::{Connection, Pool};
 pub(crate) use self::progress::{AtFault, Exchange};
 pub use self::progress::{Progress, Reading};
+use self::socket::Socket;
 pub use self::target::{Origin, Target};
 use self::tls::Spoken;
 use crate::request::Outgoing;
@@ -138,14 +142,14 @@ impl Egress {
         let origin = &outgoing.target.origin;
         match connection {
             Connection::Http1(mut connection) => {
-                progress.dialled(connection.remote);
+                progress.dialled(connection.peer.remote);
                 let response = connection.send(outgoing, progress).await?;
                 if read_answer(response, progress).await && connection.becomes_ready().await {
                     self.pool.give(origin, connection);
                 }
             }
             Connection::Http2(stream) => {
-                progress.dialled(stream.connection().remote);
+                progress.dialled(stream.connection().peer.remote);
                 // Unless an answer comes, the connection is not trusted with another request.
                 let suspicion = Suspicion { pool: &self.pool, origin, connection: stream.connection() };
                 let response = stream.send(outgoing, progress).await?;
@@ -163,16 +167,18 @@ impl Egress {
         }
         let ips = self.addresses(&target.host, progress).await?;
         progress.enter(Phase::Connecting);
-        let (socket, remote) = dial(&ips, origin.port, progress).await?;
+        let (stream, remote) = dial(&ips, origin.port, progress).await?;
+        let socket = Socket::new(stream);
+        let peer = Peer { remote, meter: socket.meter() };
         if !origin.https {
-            return Http1::open(socket, remote).await.map(Connection::Http1);
+            return Http1::open(socket, peer).await.map(Connection::Http1);
         }
         progress.enter(Phase::Tls);
         let (stream, spoken) = tls::handshake(&self.tls, &origin.host, socket).await?;
         match spoken {
-            Spoken::Http1 => Http1::open(stream, remote).await.map(Connection::Http1),
+            Spoken::Http1 => Http1::open(stream, peer).await.map(Connection::Http1),
             Spoken::Http2 => {
-                let connection = Http2::open(stream, remote).await?;
+                let connection = Http2::open(stream, peer).await?;
                 self.pool.share(origin, &connection);
                 let full = || Failure::Protocol("it allows no request at all".to_owned());
                 connection.stream().map(Connection::Http2).ok_or_else(full)

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use domain::outcome::Failure;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::socket::{Misconduct, Socket};
 use crate::settings::StartError;
 
 const ALPN_H2: &[u8] = b"h2";
@@ -52,8 +52,8 @@ fn roots(extra: &[CertificateDer<'static>]) -> Result<RootCertStore, StartError>
 pub(super) async fn handshake(
     connector: &TlsConnector,
     host: &str,
-    socket: TcpStream,
-) -> Result<(TlsStream<TcpStream>, Spoken), Failure> {
+    socket: Socket,
+) -> Result<(TlsStream<Socket>, Spoken), Failure> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|_| Failure::Tls("the URL's host cannot be checked against a certificate".to_owned()))?;
     let stream =
@@ -66,6 +66,9 @@ pub(super) async fn handshake(
 }
 
 fn sentence(fault: &io::Error) -> &'static str {
+    if Misconduct::of(fault).is_some() {
+        return "the receiver sent too much";
+    }
     let Some(fault) = fault.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return "the receiver closed the connection";
     };
