@@ -1,6 +1,7 @@
 //! What surrounds every request: its id, its log line, its headers, its bounds.
 //!
-//! `observe` is the outermost and writes problems; `guard` runs the handler. Nothing here logs a token, a secret, a payload or
+//! `observed` is the outermost and writes problems; `guarded` runs the handler. `observe` and `guard` are the router's names
+//! for them. Nothing here logs a token, a secret, a payload or
 //! the value of a query.
 
 use std::panic::AssertUnwindSafe;
@@ -27,16 +28,31 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) Arc<str>);
 
+/// What is said of a request in the log and counted of it.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'static str,
+    /// As in the document, or empty.
+    pub(crate) route: &'a str,
+    pub(crate) id: RequestId,
+}
+
 pub(crate) async fn observe(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = RequestId(request_id(&api, request.headers()));
+    let id = request_id(&api, request.headers());
     request.extensions_mut().insert(id.clone());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map(MatchedPath::as_str).unwrap_or_default();
-    let method = known(request.method());
+    let asked = Asked { method: known(request.method()), route, id };
+    observed(&api, asked, next.run(request)).await
+}
+
+/// The answer that `work` comes to, as it leaves.
+pub(crate) async fn observed(api: &Api, asked: Asked<'_>, work: impl Future<Output = Response>) -> Response {
+    let started = Instant::now();
+    let Asked { method, route, id } = asked;
     // A span is written out when it is made, whether or not a line follows in it; that is for those who ask for it.
     let span = tracing::debug_span!("request", method, route, id = &*id.0);
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = work.instrument(span).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = written(&problem, &id, &response);
         if let Some(cause) = problem.cause {
@@ -59,15 +75,15 @@ fn written(problem: &Problem, id: &RequestId, carrier: &Response) -> Response {
     response
 }
 
-fn request_id(api: &Api, headers: &HeaderMap) -> Arc<str> {
+pub(crate) fn request_id(api: &Api, headers: &HeaderMap) -> RequestId {
     let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
-    match given.filter(|text| is_sane(text)) {
+    RequestId(match given.filter(|text| is_sane(text)) {
         Some(text) => text.into(),
         None => {
             let id = api.ids.event(api.clock.now()).to_string();
             format!("req_{}", id.trim_start_matches("evt_")).into()
         }
-    }
+    })
 }
 
 fn is_sane(text: &str) -> bool {
@@ -103,6 +119,16 @@ fn log(status: u16, (method, route, id): (&'static str, &str, &RequestId), took:
 }
 
 pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    guarded(&api, &method, next.run(request)).await
+}
+
+/// `work` within the server's bounds, and to its end if it may change something.
+pub(crate) async fn guarded(
+    api: &Api,
+    method: &Method,
+    work: impl Future<Output = Response> + Send + 'static,
+) -> Response {
     let Ok(_place) = api.requests.try_acquire() else {
         return Problem::new(
             Code::TooManyRequests,
@@ -110,9 +136,8 @@ pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: N
         )
         .into_response();
     };
-    let is_safe = request.method().is_safe();
-    let work = AssertUnwindSafe(next.run(request)).catch_unwind().map(|ran| ran.map_err(|_| ()));
-    match is_safe {
+    let work = AssertUnwindSafe(work).catch_unwind().map(|ran| ran.map_err(|_| ()));
+    match method.is_safe() {
         true => bounded(work).await,
         false => bounded(Determined::new(work.instrument(tracing::Span::current()), &api.tasks)).await,
     }

@@ -16,6 +16,7 @@ pub mod engine;
 mod event_types;
 mod events;
 mod fields;
+mod front;
 mod health;
 mod installs;
 mod layers;
@@ -51,6 +52,7 @@ use tokio_util::task::TaskTracker;
 use crate::counters::ApiCounters;
 use crate::engine::Engine;
 
+pub use front::Front;
 pub use openapi::openapi;
 pub use problem::Code;
 pub use router::router;

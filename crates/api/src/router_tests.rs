@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
-use crate::router;
 use crate::stand_in::{KEY, NOW, NoStore, NotingEngine, api};
+use crate::{Front, router};
 
 struct Answered {
     status: u16,
@@ -41,7 +41,8 @@ impl Answered {
 }
 
 async fn send(store: NoStore, request: Request<Body>) -> Answered {
-    let response = router(api(Arc::new(store), Arc::default())).oneshot(request).await.unwrap();
+    let api = api(Arc::new(store), Arc::default());
+    let response = Front::new(Arc::clone(&api), router(api)).oneshot(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = response.into_body().collect().await.unwrap().to_bytes();
     Answered { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
