@@ -89,6 +89,7 @@ pub(crate) async fn run(core: Arc<Core>) {
                 return;
             }
             tokio::select! {
+                biased;
                 () = core.outcomes.arrived.notified() => {}
                 () = core.flush.cancelled() => {}
             }
@@ -110,6 +111,7 @@ async fn gather(core: &Core) {
         return;
     }
     tokio::select! {
+        biased;
         () = tokio::time::sleep(GATHER) => {}
         () = core.outcomes.batch_full.notified() => {}
         () = core.flush.cancelled() => {}
