@@ -37,7 +37,7 @@ pub(crate) struct Tx<'c> {
     pub conn: &'c Connection,
     pub days: &'c mut Days,
     pub vault: &'c Vault,
-    /// Under which this process holds deliveries.
+    /// Under which this transaction holds deliveries.
     pub claim: Claim,
     effects: Vec<Effect>,
     queue_change: i64,
@@ -205,6 +205,9 @@ impl WriterThread {
         let mut operations = Vec::new();
         let started = Instant::now();
         let parts = &mut self.parts;
+        // Odd, so never 0, and another for each batch: who asks for a claim's end knows of its beginning, so that no row
+        // is held twice in one batch.
+        parts.claim = Claim(parts.claim.0.wrapping_add(2));
         let mut tx = Tx {
             conn: &parts.conn,
             days: &mut parts.days,

@@ -16,7 +16,9 @@ use domain::time::Timestamp;
 use crate::StoreError;
 use crate::once::MaybeOnce;
 
-/// Under which a process holds a delivery. A record with a claim that no longer holds changes nothing (compare-and-set).
+/// Under which a process holds a delivery. A record or release with a claim that no longer holds changes nothing
+/// (compare-and-set). Whoever holds a delivery anew has another claim, also the same process: a call whose answer was lost
+/// may come again, and must not touch what was claimed meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Claim(pub i64);
 

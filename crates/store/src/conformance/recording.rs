@@ -225,6 +225,17 @@ pub async fn the_same_record_again_is_lost_and_logged_once(stage: &mut Stage) {
     }
 }
 
+pub async fn a_record_that_comes_again_is_lost_although_the_delivery_is_held_anew(stage: &mut Stage) {
+    let endpoint = stage.endpoint(&location("loc")).await;
+    let record = stage.outcome(&stage.held(&endpoint).await, Verdict::RetryAt(at(5)), NOW);
+    assert_eq!(stage.record_one(record.clone()).await, Recorded::Applied);
+    let second = stage.claim_one(&endpoint, at(5)).await;
+    assert_eq!(stage.record_one(record).await, Recorded::Lost);
+    assert_eq!(stage.status(second.id).await, Status::Delivering);
+    stage.record_at(&second, Verdict::Succeeded, at(6)).await;
+    assert_eq!(stage.shown(second.id).await.1.len(), 2);
+}
+
 pub async fn of_two_records_of_one_claim_at_once_one_applies(stage: &mut Stage) {
     let endpoint = stage.endpoint(&location("loc")).await;
     let held = stage.held(&endpoint).await;
