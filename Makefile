@@ -20,5 +20,5 @@ gen: ## Writes the generated files anew
 bench: ## Durable store cycles per second
 	cargo run --release --locked -p hoopoe-store-sqlite --example cycles
 
-soak: ## The long variants: hundreds of kills
+soak: ## The long variants: a hundred thousand simulated histories, hundreds of kills
 	scripts/soak
