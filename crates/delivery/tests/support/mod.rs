@@ -2,7 +2,7 @@
 //! rules as a real backend's. `sim/conformance.rs` holds it to the suite that every backend passes.
 //!
 //! It exists because the engine may not know a backend, and because this one can be made to fail at will.
-#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
 
 mod fake_store;
 mod model;
