@@ -163,22 +163,17 @@ impl History {
         self.world.time.stop(downtime_ms);
     }
 
-    /// What the process before had sent to the store arrives only now.
+    /// What the process before had sent to the store arrives only now, or while this one already holds the same.
     fn bring_late_calls(&self) {
-        let late = std::mem::take(&mut self.world.seen().on_the_way);
-        self.store.change(|state| {
-            for call in late.into_values() {
-                match call {
-                    Call::Record(records) => records.into_iter().for_each(|one| {
-                        state.record(one);
-                    }),
-                    Call::Release(releases) => releases.into_iter().for_each(|one| state.release(one)),
-                    _ => {}
-                }
-            }
-            let changes = std::mem::take(&mut state.changes);
+        let (late, delay_ms) = {
             let mut seen = self.world.seen();
-            changes.iter().for_each(|change| seen.judge(change, state));
+            (std::mem::take(&mut seen.on_the_way), [0, 1, 30, 2_000][seen.pick(4)])
+        };
+        let (world, store) = (Arc::clone(&self.world), Arc::clone(&self.store));
+        tokio::spawn(async move {
+            world.pause(delay_ms).await;
+            world.step().await;
+            late.into_values().for_each(|call| arrive_late(&world, &store, call));
         });
     }
 
@@ -252,6 +247,21 @@ impl History {
         self.check_after_shutdown(people, is_calm);
         self.world.seen().rates = rates;
     }
+}
+
+fn arrive_late(world: &World, store: &FakeStore, call: Call) {
+    store.change(|state| {
+        match call {
+            Call::Record(records) => records.into_iter().for_each(|record| {
+                state.record(record);
+            }),
+            Call::Release(releases) => releases.into_iter().for_each(|release| state.release(release)),
+            _ => {}
+        }
+        let changes = std::mem::take(&mut state.changes);
+        let mut seen = world.seen();
+        changes.iter().for_each(|change| seen.judge(change, state));
+    });
 }
 
 fn runtime() -> tokio::runtime::Runtime {
