@@ -23,5 +23,5 @@ bench: ## The benchmark's short form, under ten minutes; ARGS="--json FILE" adds
 bench-store: ## Durable cycles per second of the embedded store alone
 	cargo run --release --locked -p hoopoe-store-sqlite --example cycles
 
-soak: ## The long variants: hundreds of kills, the benchmark to ten million rows
+soak: ## The long variants: a hundred thousand simulated histories, hundreds of kills, the benchmark to ten million rows
 	scripts/soak

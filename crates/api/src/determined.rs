@@ -10,31 +10,31 @@ use tokio_util::task::TaskTracker;
 /// client that leaves must not stop work between a store's commit and the hand-over to the engine. `F` must not panic.
 pub(crate) struct Determined<'t, F>
 where
-    F: Future<Output: Send + 'static> + Send + 'static,
+    F: Future<Output: Send + 'static> + Send + Unpin + 'static,
 {
-    work: Option<Pin<Box<F>>>,
+    work: Option<F>,
     tasks: &'t TaskTracker,
 }
 
 impl<'t, F> Determined<'t, F>
 where
-    F: Future<Output: Send + 'static> + Send + 'static,
+    F: Future<Output: Send + 'static> + Send + Unpin + 'static,
 {
     /// `tasks` gets the work when it is dropped.
     pub(crate) fn new(work: F, tasks: &'t TaskTracker) -> Self {
-        Self { work: Some(Box::pin(work)), tasks }
+        Self { work: Some(work), tasks }
     }
 }
 
 impl<F> Future for Determined<'_, F>
 where
-    F: Future<Output: Send + 'static> + Send + 'static,
+    F: Future<Output: Send + 'static> + Send + Unpin + 'static,
 {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let work = self.work.as_mut().expect("it is not polled after it was ready");
-        let polled = work.as_mut().poll(cx);
+        let polled = Pin::new(work).poll(cx);
         if polled.is_ready() {
             self.work = None;
         }
@@ -45,7 +45,7 @@ where
 /// When the whole runtime ends there is nobody left to go on.
 impl<F> Drop for Determined<'_, F>
 where
-    F: Future<Output: Send + 'static> + Send + 'static,
+    F: Future<Output: Send + 'static> + Send + Unpin + 'static,
 {
     fn drop(&mut self) {
         if let (Some(work), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
@@ -70,8 +70,8 @@ mod tests {
             gone.await.unwrap();
             done.send("all of it").unwrap();
         };
-        let mut determined = Box::pin(Determined::new(work, &tasks));
-        assert!(determined.as_mut().now_or_never().is_none());
+        let mut determined = Determined::new(Box::pin(work), &tasks);
+        assert!((&mut determined).now_or_never().is_none());
         drop(determined);
         go.send(()).unwrap();
         assert_eq!(is_done.await, Ok("all of it"));
@@ -82,7 +82,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_is_waited_for_gives_its_result_and_no_task() {
         let tasks = TaskTracker::new();
-        assert_eq!(Determined::new(async { 7 }, &tasks).await, 7);
+        assert_eq!(Determined::new(Box::pin(async { 7 }), &tasks).await, 7);
         assert!(tasks.is_empty());
     }
 }

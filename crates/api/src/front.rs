@@ -63,7 +63,7 @@ where
 async fn publish(api: Arc<Api>, request: Request<Body>) -> Response {
     let asked =
         Asked { method: "POST", route: PUBLISH_PATH, id: layers::request_id(&api, request.headers()) };
-    let work = published(Arc::clone(&api), request);
+    let work = Box::pin(published(Arc::clone(&api), request));
     layers::observed(&api, asked, layers::guarded(&api, &Method::POST, work)).await
 }
 

@@ -12,6 +12,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use tracing::Instrument;
 
@@ -120,15 +121,11 @@ fn log(status: u16, (method, route, id): (&'static str, &str, &RequestId), took:
 
 pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
-    guarded(&api, &method, next.run(request)).await
+    guarded(&api, &method, Box::pin(next.run(request))).await
 }
 
 /// `work` within the server's bounds, and to its end if it may change something.
-pub(crate) async fn guarded(
-    api: &Api,
-    method: &Method,
-    work: impl Future<Output = Response> + Send + 'static,
-) -> Response {
+pub(crate) async fn guarded(api: &Api, method: &Method, work: BoxFuture<'static, Response>) -> Response {
     let Ok(_place) = api.requests.try_acquire() else {
         return Problem::new(
             Code::TooManyRequests,

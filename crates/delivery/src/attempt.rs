@@ -244,7 +244,8 @@ impl Slot {
         } else if finished.ends_endpoint {
             self.core.disable(id, DisabledReason::Failing);
         }
-        let record = Record { delivery: Arc::clone(&self.delivery), attempt: sent.attempt, verdict };
+        let record =
+            Record { delivery: Arc::clone(&self.delivery), attempt: Arc::new(sent.attempt), verdict };
         self.core.outcomes.put_record(record);
     }
 

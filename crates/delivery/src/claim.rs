@@ -137,6 +137,7 @@ pub(crate) async fn run(core: Arc<Core>) {
 
 async fn wait(core: &Core, until: Timestamp) {
     tokio::select! {
+        biased;
         () = core.claim_wake.notified() => {}
         () = core.clock.sleep_until(until) => {}
         () = core.stop.cancelled() => {}

@@ -75,6 +75,7 @@ pub(crate) struct Core {
     lanes: Mutex<Lanes>,
     tests: Semaphore,
     workers: TaskTracker,
+    claiming: TaskTracker,
     background: TaskTracker,
     background_aborts: Mutex<Vec<AbortHandle>>,
 }
@@ -129,14 +130,15 @@ impl Engine {
             lanes: Mutex::new(lanes),
             tests: Semaphore::new(TESTS_MAX),
             workers: TaskTracker::new(),
+            claiming: TaskTracker::new(),
             background: TaskTracker::new(),
             background_aborts: Mutex::default(),
         });
         core.with_lanes(|_| ());
-        core.spawn_background("claiming", claim::run);
-        core.spawn_background("recording", record::run);
-        core.spawn_background("housekeeping", sweep::run_chores);
-        core.spawn_background("retention", sweep::run_retention);
+        core.spawn_background(&core.claiming, "claiming", claim::run);
+        core.spawn_background(&core.background, "recording", record::run);
+        core.spawn_background(&core.background, "housekeeping", sweep::run_chores);
+        core.spawn_background(&core.background, "retention", sweep::run_retention);
         Ok(Self { core })
     }
 
@@ -230,15 +232,22 @@ impl Engine {
             core.abandon.cancel();
             core.workers.wait().await;
         }
-        core.flush.cancel();
+        core.claiming.close();
         core.background.close();
-        if tokio::time::timeout(FLUSH_MAX, core.background.wait()).await.is_err() {
+        let flushing = async {
+            // What a claim brings now is given back, so the recorder outlives it.
+            core.claiming.wait().await;
+            core.flush.cancel();
+            core.background.wait().await;
+        };
+        if tokio::time::timeout(FLUSH_MAX, flushing).await.is_err() {
             let unrecorded = core.counters.unrecorded();
             tracing::error!(
                 unrecorded,
                 "outcomes could not be recorded before the end; those requests are repeated"
             );
             core.background_aborts.lock().iter().for_each(AbortHandle::abort);
+            core.claiming.wait().await;
             core.background.wait().await;
         }
     }
@@ -256,8 +265,12 @@ impl std::fmt::Debug for Engine {
 
 impl Core {
     /// A task that the engine cannot do without: a panic in it is told, and it begins anew.
-    fn spawn_background<F>(self: &Arc<Self>, name: &'static str, task: fn(Arc<Self>) -> F)
-    where
+    fn spawn_background<F>(
+        self: &Arc<Self>,
+        tracker: &TaskTracker,
+        name: &'static str,
+        task: fn(Arc<Self>) -> F,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let core = Arc::clone(self);
@@ -268,7 +281,7 @@ impl Core {
                 tokio::time::sleep(PANIC_PAUSE).await;
             }
         };
-        let abort = self.background.spawn(supervised).abort_handle();
+        let abort = tracker.spawn(supervised).abort_handle();
         self.background_aborts.lock().push(abort);
     }
 

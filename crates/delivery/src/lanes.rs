@@ -404,7 +404,9 @@ impl Lanes {
     /// Nothing enters or starts any more. Gives what waits, to be released.
     pub(crate) fn close(&mut self) -> Vec<ClaimedDelivery> {
         self.closed = true;
-        let ids: Vec<EndpointId> = self.lanes.keys().copied().collect();
+        let mut ids: Vec<EndpointId> = self.lanes.keys().copied().collect();
+        // So that the same history goes the same way, whatever the map's order.
+        ids.sort_unstable();
         ids.into_iter().flat_map(|id| self.drain(id)).collect()
     }
 

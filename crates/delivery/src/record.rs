@@ -112,6 +112,7 @@ pub(crate) async fn run(core: Arc<Core>) {
                 return;
             }
             tokio::select! {
+                biased;
                 () = core.outcomes.arrived.notified() => {}
                 () = core.flush.cancelled() => {}
             }
@@ -132,6 +133,7 @@ async fn gather(core: &Core) {
         return;
     }
     tokio::select! {
+        biased;
         () = tokio::time::sleep(GATHER) => {}
         () = core.outcomes.batch_full.notified() => {}
         () = core.flush.cancelled() => {}

@@ -11,7 +11,7 @@ use domain::endpoint::Endpoint;
 use domain::id::{DeliveryId, EventId};
 use domain::time::Timestamp;
 use hoopoe_webhooks::{Secret, Signer, standard_header};
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::egress::Target;
@@ -38,7 +38,7 @@ const LOGGED_BYTES: usize = 512;
 #[derive(Debug)]
 pub struct Outgoing {
     pub target: Arc<Target>,
-    /// Without `host` and `content-length`, which the connection adds.
+    /// With `host`, which HTTP/2 leaves out, and without `content-length`, which the connection adds.
     pub headers: HeaderMap,
     /// The published bytes, shared and never copied.
     pub body: Bytes,
@@ -95,6 +95,7 @@ impl Prepared {
     /// The request of an attempt that starts at `now`.
     pub(crate) fn request(&self, sending: Sending<'_>, now: Timestamp) -> Result<Outgoing, Unusable> {
         let mut headers = HeaderMap::with_capacity(16 + self.own_headers.len());
+        headers.insert(HOST, self.target.authority.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, sending.user_agent.clone());
         self.sign(&mut headers, sending, now);
@@ -137,7 +138,7 @@ impl std::fmt::Debug for Prepared {
 /// The headers as the log shows them: values of the endpoint's own are secrets and masked; a signature is no secret.
 pub(crate) fn logged(headers: &HeaderMap) -> HeaderList {
     let mut list = HeaderList::with_capacity(headers.len(), LOGGED_BYTES);
-    for (name, value) in headers {
+    for (name, value) in headers.iter().filter(|(name, _)| **name != HOST) {
         let shown = if value.is_sensitive() { MASK } else { value.as_bytes() };
         list.push_bytes(name.as_str(), shown);
     }

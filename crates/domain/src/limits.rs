@@ -103,6 +103,10 @@ pub const FAILING_ATTEMPTS_MIN: u32 = 20;
 // The store
 /// How long a group commit gathers, milliseconds.
 pub const COMMIT_GATHER_MS_MAX: u64 = 10;
+/// While a group has at least [`COMMIT_COMPANY`] operations, the next one begins no sooner after it than this, milliseconds:
+/// a commit costs the same whether it is for ten or for fifty.
+pub const COMMIT_INTERVAL_MS_MIN: u64 = 2;
+pub const COMMIT_COMPANY: usize = 8;
 pub const RETENTION_DAYS_DEFAULT: u32 = 30;
 /// A claim outlives the attempt that it is for by this much, milliseconds.
 pub const LEASE_MARGIN_MS: i64 = 20_000;
@@ -110,6 +114,7 @@ pub const LEASE_MARGIN_MS: i64 = 20_000;
 pub const LEASE_MS: i64 = ATTEMPT_TIMEOUT_MS + LEASE_MARGIN_MS;
 
 const _: () = assert!(EVENT_BYTES_MAX <= BATCH_BYTES_MAX);
+const _: () = assert!(COMMIT_INTERVAL_MS_MIN < COMMIT_GATHER_MS_MAX);
 const _: () = assert!(HEADER_NAME_LENGTH_MAX + HEADER_VALUE_LENGTH_MAX <= HEADER_BYTES_MAX);
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX <= PAGE_ROWS_EXAMINED_MAX);
 const _: () = assert!(IN_FLIGHT_PER_ENDPOINT <= IN_FLIGHT_MAX && IN_FLIGHT_MAX <= CLAIMED_MAX);

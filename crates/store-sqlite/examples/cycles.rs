@@ -144,7 +144,7 @@ impl Bench {
             }),
             timings: Timings { wait_ms: Some(4), ..Timings::default() },
         };
-        Record { delivery: Arc::new(delivery), attempt, verdict: Verdict::Succeeded }
+        Record { delivery: Arc::new(delivery), attempt: Arc::new(attempt), verdict: Verdict::Succeeded }
     }
 
     async fn run(self: Arc<Self>, for_how_long: Duration) {

@@ -189,7 +189,7 @@ fn load(opened: &open::Opened) -> Result<Memory, Fault> {
     Ok(memory)
 }
 
-/// Another one for each process, and never 0.
+/// Where a process begins to count its claims: odd, and so never 0.
 fn new_claim() -> Result<Claim, Fault> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(|_| Fault::Sealing)?;

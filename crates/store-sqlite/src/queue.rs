@@ -257,7 +257,7 @@ fn end_after_attempt(tx: &mut Tx<'_>, record: &Record) -> Result<(), Fault> {
         reason,
         attempt_count: record.delivery.attempt_count + 1,
         completed_at: record.attempt.started_at.plus_millis(i64::from(record.attempt.duration_ms)),
-        attempt: Some(&record.attempt),
+        attempt: Some(&*record.attempt),
     };
     log::insert_ended(tx, &head_of(&record.delivery), ending)
 }

@@ -2,8 +2,8 @@
 //!
 //! It waits for an operation, opens a transaction, runs whatever else has arrived, commits (one fsync for all), brings
 //! the memory up to date, and only then answers. Each operation can be undone by itself, so that a refused one spoils no
-//! other; a failed disk or commit undoes the whole batch and everybody is told `Unavailable`. No waiting for company:
-//! company gathers while the fsync before runs.
+//! other; a failed disk or commit undoes the whole batch and everybody is told `Unavailable`. A single operation waits for
+//! nobody; where there is company, it gathers while the fsync before runs and for a little longer.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_cha
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use domain::limits::COMMIT_GATHER_MS_MAX;
+use domain::limits::{COMMIT_COMPANY, COMMIT_GATHER_MS_MAX, COMMIT_INTERVAL_MS_MIN};
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 use store::StoreError;
@@ -38,7 +38,7 @@ pub(crate) struct Tx<'c> {
     pub conn: &'c Connection,
     pub days: &'c mut Days,
     pub vault: &'c Vault,
-    /// Under which this process holds deliveries.
+    /// Under which this transaction holds deliveries.
     pub claim: Claim,
     /// What the running operation has inserted, for [`Undo::Rows`].
     pub inserted: Vec<InsertedRow>,
@@ -83,7 +83,8 @@ impl Writer {
         let (sender, receiver) = sync_channel(WAITING_OPS_MAX);
         let frames = checkpoint::count_frames(&mut parts.conn).map_err(std::io::Error::other)?;
         let thread = std::thread::Builder::new().name("hoopoe-writer".to_owned()).spawn(move || {
-            WriterThread { parts, frames, restart_at: checkpoint::RESTART_FRAMES }.run(&receiver)
+            let last = (Instant::now(), 0);
+            WriterThread { parts, last, frames, restart_at: checkpoint::RESTART_FRAMES }.run(&receiver)
         })?;
         Ok(Self { sender: RwLock::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -221,6 +222,8 @@ impl<T, F> Call<T, F> {
 
 struct WriterThread {
     parts: WriterParts,
+    /// When the last batch began, and how many operations it had.
+    last: (Instant, usize),
     /// Frames in the write-ahead log, as of the last commit.
     frames: Arc<AtomicU64>,
     /// When the log is this long, the next pause between batches starts it over.
@@ -230,8 +233,18 @@ struct WriterThread {
 impl WriterThread {
     fn run(mut self, receiver: &Receiver<Box<dyn Operation>>) {
         while let Ok(first) = receiver.recv() {
+            self.wait_for_company();
             self.batch(first, receiver);
             self.watch_wal();
+        }
+    }
+
+    /// Asleep, so that nobody who sends has to wake this thread.
+    fn wait_for_company(&self) {
+        let (began, operations) = self.last;
+        let interval = Duration::from_millis(COMMIT_INTERVAL_MS_MIN);
+        if operations >= COMMIT_COMPANY {
+            std::thread::sleep(interval.saturating_sub(began.elapsed()));
         }
     }
 
@@ -239,6 +252,9 @@ impl WriterThread {
         let mut operations = Vec::new();
         let started = Instant::now();
         let parts = &mut self.parts;
+        // Odd, so never 0, and another for each batch: who asks for a claim's end knows of its beginning, so that no row
+        // is held twice in one batch.
+        parts.claim = Claim(parts.claim.0.wrapping_add(2));
         let mut tx = Tx {
             conn: &parts.conn,
             days: &mut parts.days,
@@ -269,6 +285,7 @@ impl WriterThread {
             }
         };
         parts.stats.batch_took(started.elapsed());
+        self.last = (started, operations.len());
         operations.into_iter().for_each(|operation| operation.answer(&batch));
     }
 

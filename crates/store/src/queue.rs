@@ -17,7 +17,9 @@ use crate::StoreError;
 use crate::healths::HealthNote;
 use crate::once::MaybeOnce;
 
-/// Under which a process holds a delivery. A record with a claim that no longer holds changes nothing (compare-and-set).
+/// Under which a process holds a delivery. A record or release with a claim that no longer holds changes nothing
+/// (compare-and-set). Whoever holds a delivery anew has another claim, also the same process: a call whose answer was lost
+/// may come again, and must not touch what was claimed meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Claim(pub i64);
 
@@ -66,7 +68,7 @@ pub struct Granted {
 #[derive(Debug, Clone)]
 pub struct Record {
     pub delivery: Arc<ClaimedDelivery>,
-    pub attempt: Attempt,
+    pub attempt: Arc<Attempt>,
     pub verdict: Verdict,
 }
 

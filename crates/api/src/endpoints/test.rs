@@ -94,7 +94,7 @@ fn record(delivery: ClaimedDelivery, attempt: Attempt) -> Record {
         Outcome::Succeeded => Verdict::Succeeded,
         _ => Verdict::Ended(EndReason::Exhausted),
     };
-    Record { delivery: Arc::new(delivery), attempt, verdict }
+    Record { delivery: Arc::new(delivery), attempt: Arc::new(attempt), verdict }
 }
 
 fn prepare(api: &Api, endpoint: &Endpoint, body: &[u8]) -> Result<(Event, ClaimedDelivery), Problem> {

@@ -119,11 +119,8 @@ impl Http1 {
         outgoing: &Outgoing,
         progress: &Arc<Progress>,
     ) -> Result<Response<Incoming>, Broken> {
-        let target = &outgoing.target;
-        let mut headers = HeaderMap::with_capacity(outgoing.headers.len() + 4);
-        headers.insert(HOST, target.authority.clone());
-        headers.extend(outgoing.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let request = request(target.path.clone(), headers, outgoing, progress);
+        let headers = outgoing.headers.clone();
+        let request = request(outgoing.target.path.clone(), headers, outgoing, progress);
         let read_before = self.read.load(Ordering::Relaxed);
         self.peer.meter.allow(1);
         if std::mem::replace(&mut self.is_kept, true) {
@@ -186,7 +183,9 @@ impl Stream {
     ) -> Result<Response<Incoming>, Broken> {
         let mut sender = self.0.sender.clone();
         self.0.peer.meter.allow(self.0.streams.load(Ordering::Relaxed));
-        let request = request(outgoing.target.whole.clone(), outgoing.headers.clone(), outgoing, progress);
+        let mut headers = outgoing.headers.clone();
+        headers.remove(HOST);
+        let request = request(outgoing.target.whole.clone(), headers, outgoing, progress);
         sender.send_request(request).await.map_err(|fault| Broken {
             failure: failure(&fault, &self.0.peer.meter),
             before_any_answer: fault.is_canceled() || fault.is_closed() || self.0.sender.is_closed(),

@@ -129,7 +129,8 @@ impl Egress {
                 ended => return ended.map_err(|broken| broken.failure),
             }
         }
-        let connection = self.connect(&outgoing.target, progress).await?;
+        // Rare, and by far the largest of all futures here: it would be moved with every exchange.
+        let connection = Box::pin(self.connect(&outgoing.target, progress)).await?;
         self.send_over(connection, outgoing, progress).await.map_err(|broken| broken.failure)
     }
 

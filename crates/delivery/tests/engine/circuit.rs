@@ -23,7 +23,7 @@ impl World {
         for _ in 0..count {
             self.publish(engine, &endpoint);
         }
-        let is_told = |state: &crate::fake_store::State| {
+        let is_told = |state: &crate::support::State| {
             !state.notes.is_empty() && state.rows.values().all(|row| !row.is_held)
         };
         self.store.wait_until("the circuit is open and nothing is held", is_told).await;
@@ -200,7 +200,7 @@ async fn five_days_of_nothing_but_failure_disable_the_endpoint() {
         world.publish(&engine, &endpoint);
         sent += 1;
         world.script.wait_for("a.example", sent).await;
-        let is_over = |state: &crate::fake_store::State| {
+        let is_over = |state: &crate::support::State| {
             let ended = |row: &(_, _, Verdict)| row.2 == Verdict::Ended(EndReason::EndpointFailing);
             state.log.len() >= sent && state.rows.values().all(|row| !row.is_held)
                 || state.log.iter().any(ended)

@@ -1,10 +1,10 @@
 //! The engine with a scripted receiver, a store in memory and a clock that is moved by hand.
 
 mod circuit;
-mod fake_store;
 mod gone;
 mod script;
-mod untouched;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use store::queue::{Claim, ClaimedDelivery, Due};
 use testkit::ManualClock;
 use tokio::sync::watch;
 
-use crate::fake_store::FakeStore;
 use crate::script::{Reaction, Script};
+use crate::support::FakeStore;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const GRACE: Duration = Duration::from_millis(50);

@@ -183,6 +183,18 @@ pub async fn a_release_gives_the_claim_back_until_it_is_due(stage: &mut Stage) {
     assert_eq!(stage.claim_one(&endpoint, at(7)).await.id, held.id);
 }
 
+/// The answer to a release may be lost on its way, and the release comes again.
+pub async fn a_release_that_comes_again_frees_nothing_that_is_held_anew(stage: &mut Stage) {
+    let endpoint = stage.endpoint(&location("loc")).await;
+    let first = stage.held(&endpoint).await;
+    let release = Release { id: first.id, claim: first.claim, due_at: at(1) };
+    stage.release(vec![release]).await.unwrap();
+    let second = stage.claim_one(&endpoint, at(1)).await;
+    stage.release(vec![release]).await.unwrap();
+    assert_eq!(stage.status(first.id).await, Status::Delivering);
+    stage.record_at(&second, Verdict::Succeeded, at(2)).await;
+}
+
 pub async fn a_release_of_what_is_not_held_changes_nothing(stage: &mut Stage) {
     let endpoint = stage.endpoint(&location("loc")).await;
     let done = stage.ended(&endpoint, Verdict::Succeeded).await;

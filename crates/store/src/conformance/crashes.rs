@@ -63,7 +63,7 @@ pub async fn a_record_for_what_ended_before_the_crash_is_logged_there(stage: &mu
     let late = stage.outcome(&held, Verdict::Succeeded, NOW);
     assert_eq!(stage.record_one(late.clone()).await, Recorded::Lost);
     let (shown, attempts) = stage.shown(held.id).await;
-    assert_eq!((shown.status, attempts), (Status::Failed, vec![late.attempt]));
+    assert_eq!((shown.status, attempts), (Status::Failed, vec![(*late.attempt).clone()]));
 }
 
 pub async fn endpoints_survive_a_crash_with_their_last_change(stage: &mut Stage) {

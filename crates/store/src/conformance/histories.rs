@@ -182,11 +182,8 @@ impl History {
     async fn record_stale(&mut self, stage: &Stage) {
         let place = self.pick(self.stale.len());
         let Some(stale) = self.stale.get(place).cloned() else { return };
-        // A process may hold again what it held before; then the claim is good.
-        match self.place(stale.id) {
-            Place::Held(held) if held.claim == stale.claim => return,
-            Place::Ended(_) => self.known.get_mut(&stale.id).unwrap().attempts += 1,
-            Place::Due(_) | Place::Held(_) => {}
+        if let Place::Ended(_) = self.place(stale.id) {
+            self.known.get_mut(&stale.id).unwrap().attempts += 1;
         }
         let verdict = self.verdict();
         let record = stage.outcome(&stale, verdict, self.now);

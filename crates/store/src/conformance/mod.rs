@@ -158,6 +158,7 @@ macro_rules! conformance_suite {
                 what_waits_for_an_endpoint_disabled_by_hand_is_shown_as_waiting,
                 a_release_gives_the_claim_back_until_it_is_due,
                 a_release_of_what_is_not_held_changes_nothing,
+                a_release_that_comes_again_frees_nothing_that_is_held_anew,
                 due_endpoints_come_in_pages_by_their_ids,
                 a_retry_is_claimed_with_its_origin,
             }
@@ -180,6 +181,7 @@ macro_rules! conformance_suite {
                 a_record_without_a_claim_is_lost_and_changes_nothing,
                 a_record_of_nothing_is_lost,
                 the_same_record_again_is_lost_and_logged_once,
+                a_record_that_comes_again_is_lost_although_the_delivery_is_held_anew,
                 of_two_records_of_one_claim_at_once_one_applies,
                 a_record_after_a_cancellation_is_lost_and_its_attempt_logged,
                 a_late_attempt_follows_the_earlier_ones,

@@ -66,7 +66,7 @@ pub async fn an_attempt_reads_back_as_it_was_recorded(stage: &mut Stage) {
     for (n, attempt) in recorded.iter().enumerate() {
         // The attempt is beside the delivery first, and within it at the end.
         let verdict = if n == 2 { Verdict::Succeeded } else { Verdict::RetryAt(at(5)) };
-        let record = Record { delivery: Arc::new(held.clone()), attempt: attempt.clone(), verdict };
+        let record = Record { delivery: Arc::new(held.clone()), attempt: Arc::new(attempt.clone()), verdict };
         assert_eq!(stage.record_one(record).await, Recorded::Applied);
         assert_eq!(stage.shown(held.id).await.1, recorded[..=n]);
         if n < 2 {
@@ -81,7 +81,7 @@ pub async fn every_outcome_reads_back(stage: &mut Stage) {
         let held = stage.held(&endpoint).await;
         let attempt = Attempt { outcome, ..stage.attempt(1, Verdict::Succeeded, NOW) };
         let verdict = Verdict::Ended(EndReason::Exhausted);
-        let record = Record { delivery: Arc::new(held.clone()), attempt, verdict };
+        let record = Record { delivery: Arc::new(held.clone()), attempt: Arc::new(attempt), verdict };
         assert_eq!(stage.record_one(record).await, Recorded::Applied);
         assert_eq!(stage.shown(held.id).await.1[0].outcome, outcome);
     }
@@ -218,10 +218,21 @@ pub async fn the_same_record_again_is_lost_and_logged_once(stage: &mut Stage) {
         let id = record.delivery.id;
         assert_eq!(stage.record_one(record.clone()).await, Recorded::Applied);
         let before = stage.shown(id).await;
-        assert_eq!(before.1, std::slice::from_ref(&record.attempt));
+        assert_eq!(before.1, std::slice::from_ref(&*record.attempt));
         assert_eq!(stage.record_one(record).await, Recorded::Lost, "{verdict:?}");
         assert_eq!(stage.shown(id).await, before, "{verdict:?}");
     }
+}
+
+pub async fn a_record_that_comes_again_is_lost_although_the_delivery_is_held_anew(stage: &mut Stage) {
+    let endpoint = stage.endpoint(&location("loc")).await;
+    let record = stage.outcome(&stage.held(&endpoint).await, Verdict::RetryAt(at(5)), NOW);
+    assert_eq!(stage.record_one(record.clone()).await, Recorded::Applied);
+    let second = stage.claim_one(&endpoint, at(5)).await;
+    assert_eq!(stage.record_one(record).await, Recorded::Lost);
+    assert_eq!(stage.status(second.id).await, Status::Delivering);
+    stage.record_at(&second, Verdict::Succeeded, at(6)).await;
+    assert_eq!(stage.shown(second.id).await.1.len(), 2);
 }
 
 pub async fn of_two_records_of_one_claim_at_once_one_applies(stage: &mut Stage) {
@@ -246,7 +257,7 @@ pub async fn a_record_after_a_cancellation_is_lost_and_its_attempt_logged(stage:
         let record = stage.outcome(&held, verdict, at(1));
         assert_eq!(stage.record_one(record.clone()).await, Recorded::Lost);
         let (shown, attempts) = stage.shown(held.id).await;
-        assert_eq!(attempts, std::slice::from_ref(&record.attempt), "{verdict:?}");
+        assert_eq!(attempts, std::slice::from_ref(&*record.attempt), "{verdict:?}");
         assert_eq!(shown, domain::delivery::Delivery { attempt_count: 1, ..cancelled }, "{verdict:?}");
         assert_eq!(stage.record_one(record).await, Recorded::Lost);
         assert_eq!(stage.shown(held.id).await.1.len(), 1, "logged once");
@@ -264,7 +275,7 @@ pub async fn a_late_attempt_follows_the_earlier_ones(stage: &mut Stage) {
     let record = stage.outcome(&second, Verdict::Succeeded, at(5));
     assert_eq!(stage.record_one(record.clone()).await, Recorded::Lost);
     let (shown, attempts) = stage.shown(second.id).await;
-    assert_eq!(attempts, [one, record.attempt]);
+    assert_eq!(attempts, [one, (*record.attempt).clone()]);
     assert_eq!((shown.status, shown.attempt_count), (Status::Cancelled, 2));
 }
 

@@ -192,7 +192,7 @@ impl Stage {
 
     pub(super) fn outcome(&self, delivery: &ClaimedDelivery, verdict: Verdict, at: Timestamp) -> Record {
         let attempt = self.attempt(delivery.attempt_count + 1, verdict, at);
-        Record { delivery: Arc::new(delivery.clone()), attempt, verdict }
+        Record { delivery: Arc::new(delivery.clone()), attempt: Arc::new(attempt), verdict }
     }
 
     pub(super) async fn record_one(&self, record: Record) -> Recorded {
@@ -211,7 +211,7 @@ impl Stage {
         let record = self.outcome(delivery, verdict, at);
         let attempt = record.attempt.clone();
         assert_eq!(self.record_one(record).await, Recorded::Applied);
-        attempt
+        Arc::unwrap_or_clone(attempt)
     }
 
     /// What the log shows to the platform.

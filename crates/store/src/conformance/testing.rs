@@ -34,7 +34,7 @@ pub async fn a_test_is_logged_with_its_one_attempt(stage: &mut Stage) {
         assert_eq!((shown.trigger, shown.status, shown.attempt_count), (Trigger::Test, status, 1));
         assert_eq!((shown.event_id, shown.endpoint_id), (event.id, endpoint.id));
         assert_eq!((shown.next_attempt_at, shown.completed_at.is_some()), (None, true));
-        assert_eq!(attempts, [record.attempt]);
+        assert_eq!(attempts, [(*record.attempt).clone()]);
         assert_fails!(stage.event(&Scope::Platform, event.id).await, NotFound);
     }
     assert_eq!(stage.queue_length().await.unwrap(), 0);
