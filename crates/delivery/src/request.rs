@@ -94,8 +94,7 @@ impl Prepared {
 
     /// The request of an attempt that starts at `now`.
     pub(crate) fn request(&self, sending: Sending<'_>, now: Timestamp) -> Result<Outgoing, Unusable> {
-        let mut headers = HeaderMap::with_capacity(16 + self.own_headers.len());
-        headers.insert(HOST, self.target.authority.clone());
+        let mut headers = self.target.headers(16 + self.own_headers.len());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, sending.user_agent.clone());
         self.sign(&mut headers, sending, now);

@@ -70,7 +70,7 @@ pub const IN_FLIGHT_PER_ENDPOINT: usize = 32;
 /// Attempts at once in all; also the bound of sockets to receivers.
 pub const IN_FLIGHT_MAX: usize = 1_024;
 /// Claimed deliveries that one lane keeps in memory beside those in flight.
-pub const LANE_DELIVERIES_MAX: usize = 128;
+pub const LANE_DELIVERIES_MAX: usize = 256;
 /// Claimed deliveries in memory in all.
 pub const CLAIMED_MAX: usize = 16_384;
 /// Payload bytes of claimed deliveries in memory in all.

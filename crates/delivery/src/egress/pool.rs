@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::limits::{IN_FLIGHT_MAX, IN_FLIGHT_PER_ENDPOINT};
+use domain::limits::IN_FLIGHT_MAX;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::connection::{Http1, Http2, Stream};
 use super::target::Origin;
 
-const IDLE_PER_ORIGIN_MAX: usize = IN_FLIGHT_PER_ENDPOINT;
+/// Many endpoints may share an origin, as those at one automation service do: with fewer, attempts at once would open and
+/// close connections without end.
+const IDLE_PER_ORIGIN_MAX: usize = IN_FLIGHT_MAX / 2;
 const IDLE_MAX: usize = IN_FLIGHT_MAX;
 const HTTP2_PER_ORIGIN_MAX: usize = 4;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use domain::url_rules::{self, Host, Scheme, UrlPolicy};
+use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 
 /// What one connection serves: scheme, host, port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,6 +47,13 @@ impl Target {
             whole: url.as_str().parse().ok()?,
             authority: HeaderValue::from_str(url.authority()).ok()?,
         })
+    }
+
+    /// The head of a request to here, with room for so many headers: `host` stands first (RFC 9110 §7.2).
+    pub(crate) fn headers(&self, capacity: usize) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(capacity);
+        headers.insert(HOST, self.authority.clone());
+        headers
     }
 }
 

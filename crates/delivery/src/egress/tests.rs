@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use domain::limits::{ATTEMPT_TIMEOUT_MS, RESPONSE_BYTES_MAX};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use testkit::{Answer, ManualClock, Receiver, patiently};
 
 use super::*;
@@ -38,9 +38,10 @@ fn dev() -> Egress {
 }
 
 pub(super) fn outgoing(url: &str, body: impl Into<Bytes>) -> Outgoing {
-    let mut headers = HeaderMap::new();
+    let target = Arc::new(Target::parse(url).unwrap());
+    let mut headers = target.headers(2);
     headers.insert("x-wl-event", HeaderValue::from_static("ContactCreate"));
-    Outgoing { target: Arc::new(Target::parse(url).unwrap()), headers, body: body.into() }
+    Outgoing { target, headers, body: body.into() }
 }
 
 /// With a clock that stands still: only what the receiver does ends the exchange.

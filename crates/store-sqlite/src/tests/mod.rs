@@ -109,6 +109,6 @@ impl World {
             response: None,
             timings: Timings::default(),
         };
-        Record { delivery: Arc::new(claimed), attempt, verdict }
+        Record { delivery: Arc::new(claimed), attempt: Arc::new(attempt), verdict }
     }
 }

@@ -31,7 +31,7 @@ async fn what_is_published_is_recorded_once_and_shown() {
     assert_eq!(world.store.queue_length().await.unwrap(), 0);
     let (delivery, attempts) = world.store.delivery(&Scope::Platform, record.delivery.id).await.unwrap();
     assert_eq!((delivery.status, delivery.attempt_count), (Status::Succeeded, 1));
-    assert_eq!(attempts, [record.attempt]);
+    assert_eq!(attempts, [(*record.attempt).clone()]);
     assert_eq!(world.store.event(&Scope::Platform, publication.event.id).await.unwrap(), publication.event);
     world.store.close().await;
     assert!(matches!(world.store.ping().await, Err(StoreError::Unavailable { .. })));
