@@ -8,7 +8,7 @@ use super::clock::seconds;
 use super::load::{Load, Sent, Until};
 use super::receiver::{Counts, Receiver};
 use super::rig::Rig;
-use super::server::Server;
+use super::server::{Metrics, Server};
 use super::usage::Usage;
 
 /// How long nothing may arrive before a round is given up.
@@ -31,6 +31,7 @@ pub(super) struct Cost {
     pub(super) receiver_cpu_s: f64,
     pub(super) server_written_bytes: u64,
     pub(super) commits: u64,
+    pub(super) commit_s: f64,
 }
 
 /// Readings of one moment.
@@ -38,7 +39,7 @@ struct Meter {
     server: Usage,
     generator: Usage,
     receiver: Usage,
-    commits: u64,
+    metrics: Metrics,
 }
 
 impl Round {
@@ -118,11 +119,11 @@ impl Meter {
     async fn read(receiver: &Receiver, server: Option<&Server>) -> anyhow::Result<Self> {
         let generator = Usage::of_this_process()?;
         let receiver = receiver.usage()?;
-        let (server, commits) = match server {
-            Some(server) => (server.usage()?, server.metrics().await?.commits),
-            None => (Usage::default(), 0),
+        let (server, metrics) = match server {
+            Some(server) => (server.usage()?, server.metrics().await?),
+            None => (Usage::default(), Metrics::default()),
         };
-        Ok(Self { server, generator, receiver, commits })
+        Ok(Self { server, generator, receiver, metrics })
     }
 
     fn since(&self, before: &Self) -> Cost {
@@ -131,7 +132,8 @@ impl Meter {
             generator_cpu_s: self.generator.cpu_s_since(&before.generator),
             receiver_cpu_s: self.receiver.cpu_s_since(&before.receiver),
             server_written_bytes: self.server.written_bytes.saturating_sub(before.server.written_bytes),
-            commits: self.commits.saturating_sub(before.commits),
+            commits: self.metrics.commits.saturating_sub(before.metrics.commits),
+            commit_s: self.metrics.commit_s - before.metrics.commit_s,
         }
     }
 }
