@@ -101,6 +101,9 @@ fn fill(report: &mut Report, pairs: &[Pair]) {
     );
     report.spread("publish_p50_ms", &numbers(&|pair| pair.e2e.sent.answered.ms(0.5)));
     report.spread("publish_p99_ms", &numbers(&|pair| pair.e2e.sent.answered.ms(0.99)));
+    report.spread("publish_max_ms", &numbers(&|pair| pair.e2e.sent.answered.max_ms()));
+    report.spread("longest_pause_ms", &numbers(&|pair| pair.e2e.pauses.arrivals_ms));
+    report.spread("recorded_after_ms", &numbers(&|pair| pair.e2e.pauses.recording_ms));
     let cpu = |of: fn(&Round) -> f64| numbers(&|pair| pair.e2e.cpu_us_per_event(of(&pair.e2e)));
     report.spread("server_cpu_us_per_delivery", &cpu(|round| round.cost.server_cpu_s));
     report.spread("generator_cpu_us_per_delivery", &cpu(|round| round.cost.generator_cpu_s));
