@@ -52,7 +52,7 @@ fn write_synced(file: &mut File, block: u64) -> std::io::Result<()> {
 pub(super) fn is_memory(dir: &Path) -> bool {
     const TMPFS: i64 = 0x0102_1994;
     const RAMFS: i64 = 0x8584_58f6;
-    rustix::fs::statfs(dir).is_ok_and(|found| [TMPFS, RAMFS].contains(&(found.f_type as i64)))
+    rustix::fs::statfs(dir).is_ok_and(|found| [TMPFS, RAMFS].contains(&found.f_type))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::disk;
+use super::disk::{self, Syncs};
 use super::limit;
 use super::report::Report;
 use super::request::{Composer, Owners};
@@ -33,12 +33,14 @@ const SHAPES: [Shape; 7] = [
     Shape { batch: 1, fan_out: 1, endpoints: 10_000 },
 ];
 
-const DISK_TIME: Duration = Duration::from_secs(1);
+/// For the disk by itself, before each pair.
+const DISK_TIME: Duration = Duration::from_millis(300);
 /// Before the first pair: connections, caches and prepared statements come into being.
 const WARM_UP_SECONDS: f64 = 0.5;
 
-/// A round of the limit loop and the round through the server that followed it.
+/// The disk by itself, a round of the limit loop, and the round through the server that followed.
 struct Pair {
+    syncs: Syncs,
     limit: Round,
     e2e: Round,
 }
@@ -59,18 +61,15 @@ async fn measure(rig: &mut Rig, shape: Shape) -> anyhow::Result<()> {
     let seconds = rig.seconds(2.0, 3.0);
     let mut pairs = Vec::new();
     for _ in 0..rig.pairs() {
+        let syncs = disk::sync_rate(rig.dir(), DISK_TIME)?;
         let limit = limit::round(rig, seconds).await?;
         let e2e = round(rig, &server, shape, seconds).await?;
-        pairs.push(Pair { limit, e2e });
+        pairs.push(Pair { syncs, limit, e2e });
     }
     let mut report = Report::new("e2e", shape.to_string());
-    fill(&mut report, shape, &pairs);
+    fill(&mut report, &pairs);
     report.number("server_peak_memory_mib", server.usage()?.peak_bytes as f64 / 1_048_576.0);
     server.kill().await?;
-    let syncs = disk::sync_rate(rig.dir(), DISK_TIME)?;
-    report.number("disk_syncs_per_s", syncs.per_s);
-    report.number("disk_sync_p50_ms", syncs.durations.ms(0.5));
-    report.number("disk_sync_p99_ms", syncs.durations.ms(0.99));
     rig.publish(&report)
 }
 
@@ -87,7 +86,7 @@ pub(super) async fn round(
     rig.round(load, until, shape.fan_out, Some(server)).await
 }
 
-fn fill(report: &mut Report, shape: Shape, pairs: &[Pair]) {
+fn fill(report: &mut Report, pairs: &[Pair]) {
     let numbers = |of: &dyn Fn(&Pair) -> f64| pairs.iter().map(of).collect::<Vec<_>>();
     let total = |of: fn(&Round) -> u64| pairs.iter().map(|pair| of(&pair.e2e)).sum::<u64>();
     report.count("accepted", total(|round| round.sent.events));
@@ -102,6 +101,9 @@ fn fill(report: &mut Report, shape: Shape, pairs: &[Pair]) {
     );
     report.spread("publish_p50_ms", &numbers(&|pair| pair.e2e.sent.answered.ms(0.5)));
     report.spread("publish_p99_ms", &numbers(&|pair| pair.e2e.sent.answered.ms(0.99)));
+    report.spread("publish_max_ms", &numbers(&|pair| pair.e2e.sent.answered.max_ms()));
+    report.spread("longest_pause_ms", &numbers(&|pair| pair.e2e.pauses.arrivals_ms));
+    report.spread("recorded_after_ms", &numbers(&|pair| pair.e2e.pauses.recording_ms));
     let cpu = |of: fn(&Round) -> f64| numbers(&|pair| pair.e2e.cpu_us_per_event(of(&pair.e2e)));
     report.spread("server_cpu_us_per_delivery", &cpu(|round| round.cost.server_cpu_s));
     report.spread("generator_cpu_us_per_delivery", &cpu(|round| round.cost.generator_cpu_s));
@@ -114,7 +116,10 @@ fn fill(report: &mut Report, shape: Shape, pairs: &[Pair]) {
     report.count("commits", total(|round| round.cost.commits));
     // A commit holds publishes and outcomes alike.
     report.spread("events_per_commit", &numbers(&|pair| events(pair) / pair.e2e.cost.commits.max(1) as f64));
-    report.count("fan_out", shape.fan_out);
+    let commit_ms = |pair: &Pair| pair.e2e.cost.commit_s * 1e3 / pair.e2e.cost.commits.max(1) as f64;
+    report.spread("commit_mean_ms", &numbers(&commit_ms));
+    report.spread("disk_sync_p50_ms", &numbers(&|pair| pair.syncs.durations.ms(0.5)));
+    report.spread("disk_syncs_per_s", &numbers(&|pair| pair.syncs.per_s));
 }
 
 impl Shape {

@@ -1,5 +1,6 @@
 //! What every mode stands on: the options, a folder on a real disk, a running receiver, and the next free sequence number.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,10 @@ impl Rig {
     /// The folder cannot be used, or the receiver does not start.
     pub(super) async fn new(options: Options) -> anyhow::Result<Self> {
         crate::descriptors::raise_limit();
+        if let Some(path) = &options.json {
+            // Told now, not after minutes of measuring.
+            open_to_append(path).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
         let dir = work_dir(options.dir.as_deref())?;
         if disk::is_memory(dir.path()) {
             eprintln!(
@@ -111,8 +116,11 @@ impl Rig {
 }
 
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-    writeln!(file, "{line}")
+    writeln!(open_to_append(path)?, "{line}")
+}
+
+fn open_to_append(path: &Path) -> std::io::Result<File> {
+    File::options().create(true).append(true).open(path)
 }
 
 /// A fresh folder in the wished one, in ./target where there is one, or where the system keeps temporary files.

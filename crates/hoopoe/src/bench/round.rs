@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 
-use super::clock::seconds;
+use super::clock::{now_ns, seconds};
 use super::load::{Load, Sent, Until};
 use super::receiver::{Counts, Receiver};
 use super::rig::Rig;
-use super::server::Server;
+use super::server::{Metrics, Server};
 use super::usage::Usage;
 
 /// How long nothing may arrive before a round is given up.
@@ -21,6 +21,16 @@ pub(super) struct Round {
     pub(super) counts: Counts,
     /// Of all three processes; the server's is zero where none took part.
     pub(super) cost: Cost,
+    pub(super) pauses: Pauses,
+}
+
+/// Where a round stood still, milliseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pauses {
+    /// The longest time between two arrivals.
+    pub(super) arrivals_ms: f64,
+    /// From the last arrival until its outcome was recorded.
+    pub(super) recording_ms: f64,
 }
 
 /// What a round used.
@@ -31,6 +41,7 @@ pub(super) struct Cost {
     pub(super) receiver_cpu_s: f64,
     pub(super) server_written_bytes: u64,
     pub(super) commits: u64,
+    pub(super) commit_s: f64,
 }
 
 /// Readings of one moment.
@@ -38,7 +49,7 @@ struct Meter {
     server: Usage,
     generator: Usage,
     receiver: Usage,
-    commits: u64,
+    metrics: Metrics,
 }
 
 impl Round {
@@ -73,14 +84,19 @@ impl Rig {
     ) -> anyhow::Result<Round> {
         self.receiver.begin(load.first_sequence, times).await?;
         let before = Meter::read(&self.receiver, server).await?;
+        let first_sequence = load.first_sequence;
         let sent = load.closed(until).await?;
         ensure!(sent.events > 0, "not one request was answered in {} s", until.time.as_secs_f64());
         let counts = self.until_arrived(sent.events * times).await?;
+        let mut pauses = Pauses::default();
         if let Some(server) = server {
             server.until_finished(PATIENCE).await?;
+            pauses.recording_ms = now_ns().saturating_sub(counts.last_at_ns) as f64 / 1e6;
         }
         let after = Meter::read(&self.receiver, server).await?;
-        Ok(Round { sent, counts, cost: after.since(&before) })
+        let arrived_at_ns = self.receiver.times(first_sequence, sent.events).await?;
+        pauses.arrivals_ms = longest_pause_ms(arrived_at_ns);
+        Ok(Round { sent, counts, cost: after.since(&before), pauses })
     }
 
     /// Waits until so many events of this round have arrived.
@@ -118,11 +134,11 @@ impl Meter {
     async fn read(receiver: &Receiver, server: Option<&Server>) -> anyhow::Result<Self> {
         let generator = Usage::of_this_process()?;
         let receiver = receiver.usage()?;
-        let (server, commits) = match server {
-            Some(server) => (server.usage()?, server.metrics().await?.commits),
-            None => (Usage::default(), 0),
+        let (server, metrics) = match server {
+            Some(server) => (server.usage()?, server.metrics().await?),
+            None => (Usage::default(), Metrics::default()),
         };
-        Ok(Self { server, generator, receiver, commits })
+        Ok(Self { server, generator, receiver, metrics })
     }
 
     fn since(&self, before: &Self) -> Cost {
@@ -131,7 +147,27 @@ impl Meter {
             generator_cpu_s: self.generator.cpu_s_since(&before.generator),
             receiver_cpu_s: self.receiver.cpu_s_since(&before.receiver),
             server_written_bytes: self.server.written_bytes.saturating_sub(before.server.written_bytes),
-            commits: self.commits.saturating_sub(before.commits),
+            commits: self.metrics.commits.saturating_sub(before.metrics.commits),
+            commit_s: self.metrics.commit_s - before.metrics.commit_s,
         }
+    }
+}
+
+/// The longest time between two arrivals, of which each event's first counts.
+fn longest_pause_ms(mut arrived_at_ns: Vec<u64>) -> f64 {
+    arrived_at_ns.sort_unstable();
+    let longest_ns = arrived_at_ns.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
+    longest_ns as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_pause_is_between_neighbours_in_time() {
+        let pause_ms = longest_pause_ms(vec![9_000_000, 1_000_000, 3_000_000]);
+        assert!((pause_ms - 6.0).abs() < 1e-9, "{pause_ms}");
+        assert!(longest_pause_ms(vec![5]).abs() < 1e-9);
     }
 }

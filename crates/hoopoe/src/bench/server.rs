@@ -56,6 +56,8 @@ pub(super) struct Endpoints<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Metrics {
     pub(super) commits: u64,
+    /// Time spent in commits, which is mostly the disk's sync.
+    pub(super) commit_s: f64,
     pub(super) unfinished: u64,
     pub(super) unrecorded: u64,
 }
@@ -192,12 +194,12 @@ impl Endpoints<'_> {
 
 impl Metrics {
     fn parse(text: &str) -> Self {
-        let value = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-            line.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
-        };
+        let word = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let value = |name: &str| word(name).and_then(|value| value.trim().parse().ok()).unwrap_or_default();
+        let commit_s = word("hoopoe_store_commit_duration_seconds_sum");
         Self {
             commits: value("hoopoe_store_commits_total"),
+            commit_s: commit_s.and_then(|value| value.trim().parse().ok()).unwrap_or_default(),
             unfinished: value("hoopoe_deliveries_unfinished"),
             unrecorded: value("hoopoe_outcomes_unrecorded"),
         }
@@ -211,9 +213,10 @@ mod tests {
 
     #[test]
     fn metrics_are_found_by_their_whole_name() {
-        let text = "# HELP x\nhoopoe_store_commits_total 12\nhoopoe_deliveries_unfinished 3\nhoopoe_deliveries_unfinished_x 9\n";
+        let text = "# HELP x\nhoopoe_store_commit_duration_seconds_sum 0.5\nhoopoe_store_commits_total 12\nhoopoe_deliveries_unfinished 3\nhoopoe_deliveries_unfinished_x 9\n";
         let metrics = Metrics::parse(text);
         assert_eq!((metrics.commits, metrics.unfinished, metrics.unrecorded), (12, 3, 0));
+        assert!((metrics.commit_s - 0.5).abs() < 1e-9);
     }
 
     #[test]

@@ -49,8 +49,8 @@ impl Usage {
 /// Fields 14 and 15, counted after the name, which may hold anything but is in parentheses.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(") ")?;
-    let ticks: u64 =
-        fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().ok()).sum::<Option<_>>()?;
+    let mut times = fields.split(' ').skip(11).map(|field| field.parse::<u64>().ok());
+    let ticks = times.next()?? + times.next()??;
     let ticks_per_s = rustix::param::clock_ticks_per_second().max(1);
     Some(Duration::from_secs_f64(ticks as f64 / ticks_per_s as f64))
 }
