@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::disk::{self, Syncs};
 use super::limit;
+use super::load::Over;
 use super::report::Report;
 use super::request::{Composer, Owners};
 use super::rig::Rig;
@@ -38,10 +39,11 @@ const DISK_TIME: Duration = Duration::from_millis(300);
 /// Before the first pair: connections, caches and prepared statements come into being.
 const WARM_UP_SECONDS: f64 = 0.5;
 
-/// The disk by itself, a round of the limit loop, and the round through the server that followed.
+/// The disk by itself, a round of each limit loop, and the round through the server that followed.
 struct Pair {
     syncs: Syncs,
     limit: Round,
+    library: Round,
     e2e: Round,
 }
 
@@ -62,9 +64,10 @@ async fn measure(rig: &mut Rig, shape: Shape) -> anyhow::Result<()> {
     let mut pairs = Vec::new();
     for _ in 0..rig.pairs() {
         let syncs = disk::sync_rate(rig.dir(), DISK_TIME)?;
-        let limit = limit::round(rig, seconds).await?;
+        let limit = limit::round(rig, Over::Sockets, seconds).await?;
+        let library = limit::round(rig, Over::Library, seconds).await?;
         let e2e = round(rig, &server, shape, seconds).await?;
-        pairs.push(Pair { syncs, limit, e2e });
+        pairs.push(Pair { syncs, limit, library, e2e });
     }
     let mut report = Report::new("e2e", shape.to_string());
     fill(&mut report, &pairs);
@@ -93,11 +96,16 @@ fn fill(report: &mut Report, pairs: &[Pair]) {
     report.count("delivered", total(|round| round.counts.useful));
     report.count("repeated", total(|round| round.counts.repeated));
     report.spread("limit_per_s", &numbers(&|pair| pair.limit.delivered_per_s()));
+    report.spread("library_limit_per_s", &numbers(&|pair| pair.library.delivered_per_s()));
     report.spread("accepted_per_s", &numbers(&|pair| pair.e2e.accepted_per_s()));
     report.spread("delivered_per_s", &numbers(&|pair| pair.e2e.delivered_per_s()));
     report.spread(
         "ratio_to_limit",
         &numbers(&|pair| pair.e2e.delivered_per_s() / pair.limit.delivered_per_s()),
+    );
+    report.spread(
+        "ratio_to_library_limit",
+        &numbers(&|pair| pair.e2e.delivered_per_s() / pair.library.delivered_per_s()),
     );
     report.spread("publish_p50_ms", &numbers(&|pair| pair.e2e.sent.answered.ms(0.5)));
     report.spread("publish_p99_ms", &numbers(&|pair| pair.e2e.sent.answered.ms(0.99)));

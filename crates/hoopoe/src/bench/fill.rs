@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::load::{Load, Until};
+use super::load::{Load, Over, Until};
 use super::request::{Composer, Owners};
 use super::rig::Rig;
 use super::server::{KEY, Server};
@@ -23,8 +23,14 @@ impl Rig {
         let events = events.next_multiple_of(BATCH);
         let composer = Composer::batch(server.address, KEY, owners, BATCH);
         let first_sequence = self.sequences(events);
-        let load =
-            Load { to: server.address, composer, connections: CONNECTIONS, threads: 1, first_sequence };
+        let load = Load {
+            to: server.address,
+            composer,
+            connections: CONNECTIONS,
+            threads: 1,
+            first_sequence,
+            over: Over::Sockets,
+        };
         let sent = load.closed(Until { events, time: TIME_MAX }).await?;
         ensure!(sent.events == events, "{} of {events} events were accepted within an hour", sent.events);
         Ok(first_sequence)

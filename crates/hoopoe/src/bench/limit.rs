@@ -1,6 +1,7 @@
 //! `limit`: what the machine can do at all. The generator builds, signs and posts webhooks straight to the receiver, each
-//! connection one after the other.
+//! connection one after the other: over bare sockets, and over the HTTP library that delivery uses.
 
+use super::load::{Load, Over};
 use super::report::Report;
 use super::request::Composer;
 use super::rig::Rig;
@@ -8,19 +9,24 @@ use super::round::Round;
 
 pub(super) async fn run(rig: &mut Rig) -> anyhow::Result<()> {
     let seconds = rig.seconds(2.0, 5.0);
-    let mut rounds = Vec::new();
+    let (mut sockets, mut library) = (Vec::new(), Vec::new());
     for _ in 0..rig.pairs() {
-        rounds.push(round(rig, seconds).await?);
+        sockets.push(round(rig, Over::Sockets, seconds).await?);
+        library.push(round(rig, Over::Library, seconds).await?);
     }
-    let mut report = Report::new("limit", format!("{} connections, no server", rig.options.connections));
-    fill(&mut report, &rounds);
-    rig.publish(&report)
+    for (over, rounds) in [("bare sockets", sockets), ("the HTTP library", library)] {
+        let connections = rig.options.connections;
+        let mut report = Report::new("limit", format!("{connections} connections over {over}, no server"));
+        fill(&mut report, &rounds);
+        rig.publish(&report)?;
+    }
+    Ok(())
 }
 
 /// One round of the limit loop.
-pub(super) async fn round(rig: &mut Rig, seconds: f64) -> anyhow::Result<Round> {
+pub(super) async fn round(rig: &mut Rig, over: Over, seconds: f64) -> anyhow::Result<Round> {
     let to = rig.receiver_address();
-    let load = rig.load(to, Composer::webhook(to));
+    let load = Load { over, ..rig.load(to, Composer::webhook(to)) };
     let until = rig.until(seconds);
     rig.round(load, until, 1, None).await
 }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
+use super::client::Client;
 use super::clock::{SECOND_NS, now_ns};
 use super::quantiles::Quantiles;
 use super::request::Composer;
@@ -25,6 +26,16 @@ pub(super) struct Load {
     pub(super) threads: usize,
     /// Number of the first event.
     pub(super) first_sequence: u64,
+    pub(super) over: Over,
+}
+
+/// What the closed loop speaks HTTP with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// As little as can be.
+    Sockets,
+    /// The library that delivery uses; for webhooks.
+    Library,
 }
 
 /// When a closed loop stops: whichever comes first.
@@ -171,16 +182,12 @@ where
 {
     let mut senders = JoinSet::new();
     for _ in 0..connections {
-        let (take, composer, to) = (take.clone(), load.composer.clone(), load.to);
+        let (take, load) = (take.clone(), load.clone());
         senders.spawn(async move {
-            let mut wire = Wire::to(to).await?;
-            let mut latencies_ns = Vec::new();
-            while let Some(sequence) = take() {
-                let began_at_ns = now_ns();
-                exchange(&mut wire, &composer, sequence).await?;
-                latencies_ns.push(now_ns() - began_at_ns);
+            match load.over {
+                Over::Sockets => over_sockets(load, take).await,
+                Over::Library => over_library(load, take).await,
             }
-            anyhow::Ok(latencies_ns)
         });
     }
     let mut all = Vec::new();
@@ -188,6 +195,28 @@ where
         all.extend(sender.context("a sender failed")??);
     }
     Ok(all)
+}
+
+async fn over_sockets(load: Load, take: impl Fn() -> Option<u64>) -> anyhow::Result<Vec<u64>> {
+    let mut wire = Wire::to(load.to).await?;
+    let mut latencies_ns = Vec::new();
+    while let Some(sequence) = take() {
+        let began_at_ns = now_ns();
+        exchange(&mut wire, &load.composer, sequence).await?;
+        latencies_ns.push(now_ns() - began_at_ns);
+    }
+    Ok(latencies_ns)
+}
+
+async fn over_library(load: Load, take: impl Fn() -> Option<u64>) -> anyhow::Result<Vec<u64>> {
+    let mut client = Client::to(load.to).await?;
+    let mut latencies_ns = Vec::new();
+    while let Some(sequence) = take() {
+        let began_at_ns = now_ns();
+        client.exchange(&load.composer, sequence).await?;
+        latencies_ns.push(now_ns() - began_at_ns);
+    }
+    Ok(latencies_ns)
 }
 
 async fn exchange(wire: &mut Wire, composer: &Composer, sequence: u64) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@
 
 mod backlog;
 pub(crate) mod child;
+mod client;
 mod clock;
 mod disk;
 mod e2e;

@@ -56,6 +56,7 @@ impl Rig {
             connections: self.options.connections,
             threads: 1,
             first_sequence,
+            over: super::load::Over::Sockets,
         };
         load.open(probe.rate_per_s, probe.count()).await
     }

@@ -4,16 +4,22 @@
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::bail;
+use bytes::Bytes;
 use hoopoe_webhooks::{Secret, Signer};
+use http_body_util::Full;
+use hyper::Request;
 
 use super::payload;
 
 const ID_DIGITS: usize = 26;
+const USER_AGENT: &str = concat!("Hoopoe/", env!("CARGO_PKG_VERSION"));
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 /// What is sent, and to which locations.
 #[derive(Clone)]
 pub(super) struct Composer {
+    host: String,
     head: Vec<u8>,
     what: What,
     /// Locations that events are spread over by turns.
@@ -44,28 +50,27 @@ impl Composer {
     /// The webhook of the limit loop: the product's headers, in its order, and both signatures.
     pub(super) fn webhook(to: SocketAddr) -> Self {
         let head = format!(
-            "POST /ok/0 HTTP/1.1\r\nhost: {to}\r\ncontent-type: application/json\r\nuser-agent: Hoopoe/{}\r\n\
-             x-wl-event: ContactCreate\r\nx-wl-attempt: 1\r\n",
-            env!("CARGO_PKG_VERSION")
+            "POST /ok/0 HTTP/1.1\r\nhost: {to}\r\ncontent-type: application/json\r\nuser-agent: {USER_AGENT}\r\n\
+             x-wl-event: ContactCreate\r\nx-wl-attempt: 1\r\n"
         );
         let secret = Secret::parse(SECRET).expect("the secret is well-formed");
         let length = format!("\r\ncontent-length: {}\r\n\r\n", payload::length());
         let what = What::Webhook { signer: Box::new(Signer::new(&secret)), length };
-        Self { head: head.into_bytes(), what, owners: Owners { first: 0, count: 1 } }
+        Self { host: to.to_string(), head: head.into_bytes(), what, owners: Owners { first: 0, count: 1 } }
     }
 
     /// One event a request.
     pub(super) fn event(to: SocketAddr, key: &str, owners: Owners) -> Self {
         let length = payload::length();
         let head = publish_head(to, key, "/v1/events", "application/json", length);
-        Self { head, what: What::Event, owners }
+        Self { host: to.to_string(), head, what: What::Event, owners }
     }
 
     /// So many events a request, as lines.
     pub(super) fn batch(to: SocketAddr, key: &str, owners: Owners, events: u64) -> Self {
         let length = (payload::length() + 1) * events as usize;
         let head = publish_head(to, key, "/v1/events/batch", "application/x-ndjson", length);
-        Self { head, what: What::Batch { events }, owners }
+        Self { host: to.to_string(), head, what: What::Batch { events }, owners }
     }
 
     /// Events in one request.
@@ -92,6 +97,28 @@ impl Composer {
         }
     }
 
+    /// The webhook of [`compose`](Self::compose) for an HTTP library.
+    ///
+    /// # Errors
+    /// This composes no webhooks.
+    pub(super) fn webhook_request(&self, sequence: u64) -> anyhow::Result<Request<Full<Bytes>>> {
+        let What::Webhook { signer, .. } = &self.what else { bail!("only webhooks are sent so") };
+        let signed = self.signed(signer, sequence);
+        let request = Request::post("/ok/0")
+            .header("host", &self.host)
+            .header("content-type", "application/json")
+            .header("user-agent", USER_AGENT)
+            .header("x-wl-event", "ContactCreate")
+            .header("x-wl-attempt", "1")
+            .header("x-wl-signature", signed.platform)
+            .header("webhook-id", &signed.id)
+            .header("webhook-timestamp", signed.seconds)
+            .header("webhook-signature", signed.standard)
+            .header("x-wl-delivery", signed.id.replacen("evt_", "dlv_", 1))
+            .body(Full::new(Bytes::from(signed.body)))?;
+        Ok(request)
+    }
+
     /// Whether an answer says that every event of the request was accepted.
     pub(super) fn accepted(&self, status: u16, body: &[u8]) -> bool {
         match self.what {
@@ -108,25 +135,41 @@ impl Composer {
     }
 
     fn compose_webhook(&self, out: &mut Vec<u8>, signer: &Signer, length: &str, sequence: u64) {
+        let signed = self.signed(signer, sequence);
+        out.extend_from_slice(b"x-wl-signature: ");
+        out.extend_from_slice(signed.platform.as_bytes());
+        out.extend_from_slice(b"\r\nwebhook-id: ");
+        out.extend_from_slice(signed.id.as_bytes());
+        out.extend_from_slice(b"\r\nwebhook-timestamp: ");
+        payload::push_digits(out, signed.seconds, 10);
+        out.extend_from_slice(b"\r\nwebhook-signature: ");
+        out.extend_from_slice(signed.standard.as_bytes());
+        out.extend_from_slice(b"\r\nx-wl-delivery: dlv_");
+        payload::push_digits(out, sequence, ID_DIGITS);
+        out.extend_from_slice(length.as_bytes());
+        out.extend_from_slice(&signed.body);
+    }
+
+    fn signed(&self, signer: &Signer, sequence: u64) -> Signed {
         let mut body = Vec::with_capacity(1_200);
         payload::append(&mut body, sequence, self.owner(sequence));
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut id = b"evt_".to_vec();
         payload::push_digits(&mut id, sequence, ID_DIGITS);
-        let id = std::str::from_utf8(&id).expect("an id is ASCII");
-        out.extend_from_slice(b"x-wl-signature: ");
-        out.extend_from_slice(signer.x_wl_signature(&body).as_bytes());
-        out.extend_from_slice(b"\r\nwebhook-id: ");
-        out.extend_from_slice(id.as_bytes());
-        out.extend_from_slice(b"\r\nwebhook-timestamp: ");
-        payload::push_digits(out, seconds, 10);
-        out.extend_from_slice(b"\r\nwebhook-signature: ");
-        out.extend_from_slice(signer.standard(id, seconds.cast_signed(), &body).as_bytes());
-        out.extend_from_slice(b"\r\nx-wl-delivery: dlv_");
-        payload::push_digits(out, sequence, ID_DIGITS);
-        out.extend_from_slice(length.as_bytes());
-        out.extend_from_slice(&body);
+        let id = String::from_utf8(id).expect("an id is ASCII");
+        let platform = signer.x_wl_signature(&body);
+        let standard = signer.standard(&id, seconds.cast_signed(), &body);
+        Signed { id, seconds, platform, standard, body }
     }
+}
+
+/// A webhook's parts that differ from one to the next.
+struct Signed {
+    id: String,
+    seconds: u64,
+    platform: String,
+    standard: String,
+    body: Vec<u8>,
 }
 
 fn publish_head(to: SocketAddr, key: &str, path: &str, media: &str, length: usize) -> Vec<u8> {

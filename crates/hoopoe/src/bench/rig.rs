@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tempfile::TempDir;
 
-use super::load::{Load, Until};
+use super::load::{Load, Over, Until};
 use super::receiver::Receiver;
 use super::report::Report;
 use super::request::Composer;
@@ -73,7 +73,7 @@ impl Rig {
     pub(super) fn load(&mut self, to: SocketAddr, composer: Composer) -> Load {
         let Options { connections, threads, .. } = self.options;
         let first_sequence = self.sequences(self.slots);
-        Load { to, composer, connections, threads, first_sequence }
+        Load { to, composer, connections, threads, first_sequence, over: Over::Sockets }
     }
 
     /// A round's length, unless the user gave one.
