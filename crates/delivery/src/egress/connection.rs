@@ -126,13 +126,18 @@ impl Http1 {
         let request = request(target.path.clone(), headers, outgoing, progress);
         let read_before = self.read.load(Ordering::Relaxed);
         self.peer.meter.allow(1);
-        if std::mem::replace(&mut self.is_kept, true) {
+        let is_kept = std::mem::replace(&mut self.is_kept, true);
+        if is_kept {
             self.peer.meter.expect_quiet();
         }
-        self.sender.send_request(request).await.map_err(|fault| Broken {
-            failure: failure(&fault, &self.peer.meter),
-            // Cancelled: it was closed before the request was begun, maybe because something came unasked.
-            before_any_answer: fault.is_canceled() || self.read.load(Ordering::Relaxed) == read_before,
+        self.sender.send_request(request).await.map_err(|fault| {
+            let read = self.read.load(Ordering::Relaxed);
+            // Cancelled: the connection ended before the request was begun, maybe because something came unasked.
+            let failure = match fault.is_canceled() && read > 0 && !is_kept {
+                true => Failure::Protocol("it sent something before it was asked".to_owned()),
+                false => failure(&fault, &self.peer.meter),
+            };
+            Broken { failure, before_any_answer: fault.is_canceled() || read == read_before }
         })
     }
 }

@@ -40,12 +40,7 @@ pub(super) enum Misconduct {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream) -> Self {
-        let meter = Arc::new(Meter {
-            read: AtomicU64::new(0),
-            allowed: AtomicU64::new(READ_BYTES_MAX),
-            is_to_be_quiet: AtomicBool::new(false),
-        });
-        Self { stream, meter }
+        Self { stream, meter: Arc::new(Meter::new()) }
     }
 
     pub(super) fn meter(&self) -> Arc<Meter> {
@@ -66,6 +61,11 @@ impl Socket {
 }
 
 impl Meter {
+    pub(super) fn new() -> Self {
+        let [read, allowed] = [0, READ_BYTES_MAX].map(AtomicU64::new);
+        Self { read, allowed, is_to_be_quiet: AtomicBool::new(false) }
+    }
+
     /// A request begins, one of so many that run over the connection.
     pub(super) fn allow(&self, running: usize) {
         let more = READ_BYTES_MAX * running.max(1) as u64;
