@@ -28,7 +28,7 @@ use super::socket::Meter;
 use crate::request::Outgoing;
 
 /// An answer's head may take this much memory while it comes in, bytes; what is longer is a protocol error.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 const HEAD_LINES_MAX: usize = 128;
 /// HTTP/2 flow control: no more than is kept of one answer, and of all answers of a connection together.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;

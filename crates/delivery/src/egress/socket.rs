@@ -13,8 +13,8 @@ use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Of a handshake or of one answer, everything counted. Headers of 64 KiB and a body of 64 KiB fit with room to spare.
-pub(super) const READ_BYTES_MAX: u64 = 256 * 1024;
+/// Of a handshake or of one answer, everything counted. Headers of 32 KiB and a body of 64 KiB fit with room to spare.
+pub(super) const READ_BYTES_MAX: u64 = 160 * 1024;
 
 /// A connection to a receiver, as bytes.
 pub(super) struct Socket {
