@@ -1,6 +1,6 @@
 # Every command of the project. What is longer than a line is in scripts/.
 
-.PHONY: run test check fmt gen bench soak
+.PHONY: run test check fmt gen bench bench-store soak
 
 run: ## Builds and starts a server for local work; ARGS="--listen 127.0.0.1:9999" adds flags
 	cargo run --release --locked -p hoopoe -- serve --dev $(ARGS)
@@ -17,8 +17,11 @@ fmt: ## Formats everything
 gen: ## Writes the generated files anew
 	scripts/gen
 
-bench: ## Durable store cycles per second
+bench: ## The benchmark's short form, under ten minutes; ARGS="--json FILE" adds flags
+	cargo run --release --locked -p hoopoe -- bench all --short $(ARGS)
+
+bench-store: ## Durable cycles per second of the embedded store alone
 	cargo run --release --locked -p hoopoe-store-sqlite --example cycles
 
-soak: ## The long variants: hundreds of kills
+soak: ## The long variants: hundreds of kills, the benchmark to ten million rows
 	scripts/soak

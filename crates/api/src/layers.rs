@@ -1,6 +1,7 @@
 //! What surrounds every request: its id, its log line, its headers, its bounds.
 //!
-//! `observe` is the outermost and writes problems; `guard` runs the handler. Nothing here logs a token, a secret, a payload or
+//! `observed` is the outermost and writes problems; `guarded` runs the handler. `observe` and `guard` are the router's names
+//! for them. Nothing here logs a token, a secret, a payload or
 //! the value of a query.
 
 use std::panic::AssertUnwindSafe;
@@ -15,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use tracing::Instrument;
 
 use crate::Api;
-use crate::counters::Requested;
+use crate::determined::Determined;
 use crate::problem::{Code, Problem};
 
 /// How long a handler may take. A test send takes up to 10 s, a body up to 30 s to arrive.
@@ -27,22 +28,41 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) Arc<str>);
 
+/// What is said of a request in the log and counted of it.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'static str,
+    /// As in the document, or empty.
+    pub(crate) route: &'a str,
+    pub(crate) id: RequestId,
+}
+
 pub(crate) async fn observe(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = RequestId(request_id(&api, request.headers()));
+    let id = request_id(&api, request.headers());
     request.extensions_mut().insert(id.clone());
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
-    let kind = Requested { method: known(request.method()), route: route.to_owned(), status_class: 0 };
-    let span = tracing::info_span!("request", method = kind.method, route = kind.route, id = &*id.0);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str).unwrap_or_default();
+    let asked = Asked { method: known(request.method()), route, id };
+    observed(&api, asked, next.run(request)).await
+}
+
+/// The answer that `work` comes to, as it leaves.
+pub(crate) async fn observed(api: &Api, asked: Asked<'_>, work: impl Future<Output = Response>) -> Response {
+    let started = Instant::now();
+    let Asked { method, route, id } = asked;
+    // A span is written out when it is made, whether or not a line follows in it; that is for those who ask for it.
+    let span = tracing::debug_span!("request", method, route, id = &*id.0);
+    let mut response = work.instrument(span).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = written(&problem, &id, &response);
+        if let Some(cause) = problem.cause {
+            tracing::error!(id = &*id.0, error = &*cause as &dyn std::error::Error, "the store failed");
+        }
     }
     put_headers(response.headers_mut(), &id);
     let took = started.elapsed();
-    span.in_scope(|| log(&response, took));
-    let status_class = response.status().as_u16() / 100;
-    api.counters.answered(Requested { status_class, ..kind }, took);
+    log(response.status().as_u16(), (method, route, &id), took);
+    api.counters.answered((method, route, response.status().as_u16() / 100), took);
     response
 }
 
@@ -55,15 +75,15 @@ fn written(problem: &Problem, id: &RequestId, carrier: &Response) -> Response {
     response
 }
 
-fn request_id(api: &Api, headers: &HeaderMap) -> Arc<str> {
+pub(crate) fn request_id(api: &Api, headers: &HeaderMap) -> RequestId {
     let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
-    match given.filter(|text| is_sane(text)) {
+    RequestId(match given.filter(|text| is_sane(text)) {
         Some(text) => text.into(),
         None => {
             let id = api.ids.event(api.clock.now()).to_string();
             format!("req_{}", id.trim_start_matches("evt_")).into()
         }
-    }
+    })
 }
 
 fn is_sane(text: &str) -> bool {
@@ -72,17 +92,9 @@ fn is_sane(text: &str) -> bool {
 }
 
 /// Methods are a label of a metric, so a stranger must not be able to invent them.
-fn known(method: &Method) -> String {
-    let known = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ];
-    if known.contains(method) { method.to_string() } else { "other".to_owned() }
+fn known(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    known.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 fn put_headers(headers: &mut HeaderMap, id: &RequestId) {
@@ -97,16 +109,26 @@ fn put_headers(headers: &mut HeaderMap, id: &RequestId) {
     }
 }
 
-fn log(response: &Response, took: Duration) {
-    let (status, duration_ms) = (response.status().as_u16(), took.as_millis() as u64);
+fn log(status: u16, (method, route, id): (&'static str, &str, &RequestId), took: Duration) {
+    let (id, duration_ms) = (&*id.0, took.as_millis() as u64);
     match status {
-        500.. => tracing::warn!(status, duration_ms, "failed"),
-        400.. => tracing::info!(status, duration_ms, "refused"),
-        _ => tracing::debug!(status, duration_ms, "answered"),
+        500.. => tracing::warn!(method, route, id, status, duration_ms, "failed"),
+        400.. => tracing::info!(method, route, id, status, duration_ms, "refused"),
+        _ => tracing::debug!(method, route, id, status, duration_ms, "answered"),
     }
 }
 
 pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    guarded(&api, &method, next.run(request)).await
+}
+
+/// `work` within the server's bounds, and to its end if it may change something.
+pub(crate) async fn guarded(
+    api: &Api,
+    method: &Method,
+    work: impl Future<Output = Response> + Send + 'static,
+) -> Response {
     let Ok(_place) = api.requests.try_acquire() else {
         return Problem::new(
             Code::TooManyRequests,
@@ -114,13 +136,11 @@ pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: N
         )
         .into_response();
     };
-    if request.method().is_safe() {
-        return bounded(AssertUnwindSafe(next.run(request)).catch_unwind().map(|ran| ran.map_err(|_| ())))
-            .await;
+    let work = AssertUnwindSafe(work).catch_unwind().map(|ran| ran.map_err(|_| ()));
+    match method.is_safe() {
+        true => bounded(work).await,
+        false => bounded(Determined::new(work.instrument(tracing::Span::current()), &api.tasks)).await,
     }
-    // A client that leaves must not stop work between a store's commit and the hand-over to the engine.
-    let work = next.run(request).instrument(tracing::Span::current());
-    bounded(api.tasks.spawn(work).map(|ran| ran.map_err(|_| ()))).await
 }
 
 async fn bounded(work: impl Future<Output = Result<Response, ()>>) -> Response {

@@ -21,6 +21,7 @@ use store::api_keys::ApiKeys;
 use store::deliveries::{Deliveries, DeliveryFilter};
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::events::{EventFilter, Events, Publication};
+use store::healths::{HealthNote, Healths};
 use store::maintenance::{Maintenance, Swept};
 use store::once::{Answers, KeptAnswer, MaybeOnce, OnceKey};
 use store::page::{Page, PageRequest};
@@ -40,6 +41,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 #[derive(Debug)]
 pub(crate) struct NoStore {
     pub(crate) routes: Routes,
+    pub(crate) healths: Healths,
     pub(crate) permits: Semaphore,
     pub(crate) publish_fails: bool,
     pub(crate) keys: Vec<Arc<ApiKey>>,
@@ -47,7 +49,13 @@ pub(crate) struct NoStore {
 
 impl Default for NoStore {
     fn default() -> Self {
-        Self { routes: Routes::default(), permits: Semaphore::new(0), publish_fails: false, keys: Vec::new() }
+        Self {
+            routes: Routes::default(),
+            healths: Healths::default(),
+            permits: Semaphore::new(0),
+            publish_fails: false,
+            keys: Vec::new(),
+        }
     }
 }
 
@@ -109,6 +117,9 @@ fn away<T>() -> Answer<T> {
 impl Store for NoStore {
     fn routes(&self) -> &Routes {
         &self.routes
+    }
+    fn healths(&self) -> &Healths {
+        &self.healths
     }
 }
 
@@ -266,6 +277,9 @@ impl Queue for NoStore {
         away()
     }
     async fn release(&self, _: Vec<Release>) -> Answer<()> {
+        away()
+    }
+    async fn note_health(&self, _: Vec<HealthNote>) -> Answer<()> {
         away()
     }
     async fn end_deliveries(&self, _: EndpointId, _: EndReason, _: Timestamp, _: usize) -> Answer<usize> {

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use domain::attempt::{Attempt, Timings};
-use domain::endpoint::Endpoint;
+use domain::attempt::{Attempt, HeaderList, Timings};
+use domain::endpoint::{DisabledReason, Endpoint};
+use domain::health::{LastFailure, Receiver};
 use domain::id::EndpointId;
 use domain::limits::ATTEMPT_TIMEOUT_MS;
 use domain::outcome::{Failure, Outcome, status_sentence};
@@ -15,11 +16,12 @@ use domain::time::Timestamp;
 use rand::RngExt;
 use store::queue::{ClaimedDelivery, Record};
 
+use crate::circuits::Told;
 use crate::claim::Standing;
 use crate::counters::add;
 use crate::egress::{self, AtFault, Exchange};
 use crate::engine::Core;
-use crate::lanes::{Pace, Refill, Start};
+use crate::lanes::{Ended as Over, Pace, Refill, Start};
 use crate::request::{self, Prepared, Sending, Unusable};
 use crate::sweep::Chore;
 
@@ -115,7 +117,7 @@ impl Core {
                 let exchange = egress::exchange(&*self.transport, &self.clock, &outgoing, deadline_at).await;
                 (exchange, request::logged(&outgoing.headers))
             }
-            Err(unusable) => (unsent(unusable, sending), Vec::new()),
+            Err(unusable) => (unsent(unusable, sending), HeaderList::default()),
         };
         let ended_at = self.clock.now();
         let duration_ms = u32::try_from(ended_at.since(started_at).max(0)).unwrap_or(u32::MAX);
@@ -143,24 +145,42 @@ impl Core {
         Sent { attempt, result: exchange.result, retry_after_ms, ended_at, at_fault: exchange.at_fault }
     }
 
-    /// Whether what a receiver said of itself is still about this endpoint: not after it was moved, or enabled anew.
-    fn still_stands(&self, asked: &Endpoint) -> bool {
+    /// Whom the attempt asked, if what it said is still about this endpoint: not after it was moved, or enabled anew.
+    fn receiver(&self, asked: &Endpoint) -> Option<Receiver> {
         match self.standing(asked.id) {
-            Standing::Enabled(now) => now.url == asked.url && now.state == asked.state,
-            Standing::Held | Standing::Dead(_) => false,
+            Standing::Enabled(now) => {
+                Receiver::of(&now).filter(|now| Receiver::of(asked).as_ref() == Some(now))
+            }
+            Standing::Held | Standing::Dead(_) => None,
         }
+    }
+
+    /// What the attempt says of its endpoint. `prepared` is `None` when nothing could be sent, which is not the receiver's fault.
+    fn told(&self, sent: &Sent, prepared: Option<&Prepared>) -> Told {
+        if sent.attempt.outcome == Outcome::Succeeded {
+            return Told::Succeeded;
+        }
+        let Some(receiver) = prepared.and_then(|prepared| self.receiver(&prepared.endpoint)) else {
+            return Told::Nothing;
+        };
+        let failure = LastFailure { outcome: sent.attempt.outcome, status_code: sent.attempt.status_code };
+        Told::Failed { receiver, failure, jitter: self.jitter() }
+    }
+
+    /// From -1 to 1.
+    fn jitter(&self) -> f64 {
+        self.jitter.lock().random_range(-1.0..=1.0)
     }
 
     fn verdict(&self, sent: &Sent, prepared: Option<&Prepared>) -> Verdict {
         let own = prepared.and_then(|prepared| prepared.endpoint.retry_schedule.as_deref());
-        let jitter = self.jitter.lock().random_range(-1.0..=1.0);
         let ended = Ended {
             result: sent.result.as_ref().copied(),
             attempt_number: sent.attempt.number,
             retry_after_ms: sent.retry_after_ms,
             at: sent.ended_at,
         };
-        judge(ended, own.unwrap_or(&self.retry_waits_s), jitter)
+        judge(ended, own.unwrap_or(&self.retry_waits_s), self.jitter())
     }
 }
 
@@ -213,10 +233,16 @@ impl Slot {
         self.is_settled = true;
         let id = self.endpoint_id();
         let verdict = self.core.verdict(&sent, prepared);
-        let refill = self.core.with_lanes(|lanes| lanes.finished(id, pace(&sent)));
-        self.core.refill(id, refill);
-        if sent.result == Ok(410) && prepared.is_some_and(|asked| self.core.still_stands(&asked.endpoint)) {
-            self.core.gone(id);
+        let told = self.core.told(&sent, prepared);
+        let is_gone = sent.result == Ok(410) && told != Told::Nothing;
+        let ended = Over { pace: pace(&sent), told, at: sent.ended_at };
+        let finished = self.core.with_lanes(|lanes| lanes.finished(id, ended));
+        self.core.release_waiting(finished.drained, sent.ended_at);
+        self.core.refill(id, finished.refill);
+        if is_gone {
+            self.core.disable(id, DisabledReason::Gone);
+        } else if finished.ends_endpoint {
+            self.core.disable(id, DisabledReason::Failing);
         }
         let record = Record { delivery: Arc::clone(&self.delivery), attempt: sent.attempt, verdict };
         self.core.outcomes.put_record(record);

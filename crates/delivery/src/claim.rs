@@ -206,7 +206,8 @@ async fn claim_each(core: &Arc<Core>, wants: Vec<Want>, now: Timestamp) {
 
 /// Frees what was reserved; the endpoint is looked at again at `due_at`.
 fn put_back(core: &Core, want: Want, due_at: Timestamp) {
-    let _ = core.with_lanes(|lanes| lanes.granted(want.endpoint_id, want.limit, Vec::new()));
+    let taken_in = core.with_lanes(|lanes| lanes.granted(want.endpoint_id, want.limit, Vec::new()));
+    core.refill(want.endpoint_id, taken_in.refill);
     core.due(want.endpoint_id, due_at);
 }
 
@@ -223,9 +224,12 @@ fn wants(core: &Core, due: Vec<EndpointId>, now: Timestamp) -> (Vec<Want>, bool)
                 continue;
             }
         };
-        match core.with_lanes(|lanes| lanes.reserve_claim(&endpoint, WANT_MAX)) {
+        match core.with_lanes(|lanes| lanes.reserve_claim(&endpoint, WANT_MAX, now)) {
             Places::Reserved(limit) => wants.push(Want { endpoint_id: id, limit }),
             Places::LaneFull => {}
+            Places::NotBefore(at) => {
+                core.timetable.lock().put(id, at);
+            }
             Places::AllFull => {
                 starved = true;
                 // Not through `due`: that would wake this very task, again and again.
@@ -246,11 +250,18 @@ fn take_in(core: &Arc<Core>, wants: &[Want], granted: Vec<Granted>, now: Timesta
             None => (Vec::new(), None),
         };
         let earliest = if deliveries.is_empty() { now.plus_millis(EMPTY_PAUSE_MS) } else { now };
+        let taken_in = core.with_lanes(|lanes| {
+            let taken_in = lanes.granted(id, want.limit, deliveries);
+            if next_due_at.is_none_or(|at| at > now) {
+                lanes.caught_up(id);
+            }
+            taken_in
+        });
+        core.refill(id, taken_in.refill);
         if let Some(at) = next_due_at {
             core.due(id, at.max(earliest));
         }
-        let refused = core.with_lanes(|lanes| lanes.granted(id, want.limit, deliveries));
-        core.release(refused, now);
+        core.release_waiting(taken_in.refused, now);
     }
     core.pump();
 }

@@ -19,6 +19,9 @@ pub struct Counters {
     pub(crate) claimed: AtomicU64,
     /// Gauge: outcomes that wait to be recorded.
     pub(crate) unrecorded: AtomicU64,
+    /// Gauge: circuits that are open.
+    pub(crate) circuits_open: AtomicU64,
+    pub(crate) circuit_openings: AtomicU64,
     pub(crate) recorded: AtomicU64,
     pub(crate) lost: AtomicU64,
     pub(crate) unrecordable: AtomicU64,
@@ -56,6 +59,14 @@ impl Counters {
     /// Outcomes that wait to be recorded now.
     pub fn unrecorded(&self) -> u64 {
         read(&self.unrecorded)
+    }
+    /// Endpoints whose circuit is open now.
+    pub fn circuits_open(&self) -> u64 {
+        read(&self.circuits_open)
+    }
+    /// Circuits opened.
+    pub fn circuit_openings(&self) -> u64 {
+        read(&self.circuit_openings)
     }
     /// Outcomes recorded.
     pub fn recorded(&self) -> u64 {

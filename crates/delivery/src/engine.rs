@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::attempt::Attempt;
-use domain::endpoint::{Endpoint, TypeName};
+use domain::endpoint::{DisabledReason, Endpoint, TypeName};
+use domain::health::Receiver;
 use domain::id::{DeliveryId, EndpointId, EventId, IdSource};
 use domain::time::{Clock, Timestamp};
 use futures::FutureExt as _;
@@ -104,6 +105,10 @@ impl Engine {
         ids: Arc<IdSource>,
         settings: Settings,
     ) -> Result<Self, StartError> {
+        let mut lanes = Lanes::new(Bounds::default());
+        for (id, receiver, failing) in store.healths().all() {
+            lanes.resume(id, receiver, failing, clock.now());
+        }
         let core = Arc::new(Core {
             store,
             clock,
@@ -121,12 +126,13 @@ impl Engine {
             stop: CancellationToken::new(),
             abandon: CancellationToken::new(),
             flush: CancellationToken::new(),
-            lanes: Mutex::new(Lanes::new(Bounds::default())),
+            lanes: Mutex::new(lanes),
             tests: Semaphore::new(TESTS_MAX),
             workers: TaskTracker::new(),
             background: TaskTracker::new(),
             background_aborts: Mutex::default(),
         });
+        core.with_lanes(|_| ());
         core.spawn_background("claiming", claim::run);
         core.spawn_background("recording", record::run);
         core.spawn_background("housekeeping", sweep::run_chores);
@@ -149,7 +155,7 @@ impl Engine {
         let delivery = ClaimedDelivery { payload: Bytes::copy_from_slice(&delivery.payload), ..delivery };
         match self.core.with_lanes(|lanes| lanes.enter(delivery)) {
             None => self.core.pump(),
-            Some(delivery) => self.core.release([delivery], self.core.clock.now()),
+            Some(delivery) => self.core.release_waiting([delivery], self.core.clock.now()),
         }
     }
 
@@ -173,7 +179,13 @@ impl Engine {
     /// not disturbed; those that follow see it as the store's routing table has it.
     pub fn endpoint_changed(&self, id: EndpointId) {
         let now = self.core.clock.now();
-        match self.core.standing(id) {
+        let standing = self.core.standing(id);
+        let receiver = match &standing {
+            Standing::Enabled(endpoint) => Receiver::of(endpoint),
+            Standing::Held | Standing::Dead(_) => None,
+        };
+        self.core.with_lanes(|lanes| lanes.keep_health_of(id, receiver.as_ref()));
+        match standing {
             Standing::Enabled(_) => self.core.due(id, now),
             Standing::Held => self.core.drain(id, now),
             Standing::Dead(_) => {
@@ -267,6 +279,10 @@ impl Core {
         self.counters.in_flight.store(lanes.in_flight() as u64, Ordering::Relaxed);
         self.counters.claimed.store(lanes.claimed() as u64, Ordering::Relaxed);
         self.counters.unrecorded.store(lanes.unrecorded() as u64, Ordering::Relaxed);
+        self.counters.circuits_open.store(lanes.circuits().open() as u64, Ordering::Relaxed);
+        self.counters.circuit_openings.store(lanes.circuits().openings(), Ordering::Relaxed);
+        // Under the lock, so that the later note of an endpoint is the later one there too.
+        self.outcomes.put_notes(lanes.take_notes());
         let relieved = lanes.take_relief();
         drop(lanes);
         if relieved {
@@ -293,6 +309,8 @@ impl Core {
 
     /// The store holds something of the endpoint that is due at `at`.
     pub(crate) fn due(&self, id: EndpointId, at: Timestamp) {
+        let now = self.clock.now();
+        let Some(at) = self.with_lanes(|lanes| lanes.postpone(id, at, now)) else { return };
         let first = self.timetable.lock().put(id, at);
         if first == First::Changed {
             self.claim_wake.notify_one();
@@ -317,14 +335,27 @@ impl Core {
         self.outcomes.put_releases(deliveries.into_iter().map(|delivery| release(delivery.borrow())));
     }
 
-    /// The receiver answered 410: nothing more is sent to it.
-    pub(crate) fn gone(&self, id: EndpointId) {
+    /// Gives back claims that were not used, in the order in which they came.
+    pub(crate) fn release_waiting(
+        &self,
+        deliveries: impl IntoIterator<Item = ClaimedDelivery>,
+        now: Timestamp,
+    ) {
+        for delivery in deliveries {
+            let was_due_at =
+                if delivery.attempt_count == 0 { delivery.id.created_at().min(now) } else { now };
+            self.release([delivery], was_due_at);
+        }
+    }
+
+    /// The receiver answered 410, or has failed for days: nothing more is sent to it.
+    pub(crate) fn disable(&self, id: EndpointId, reason: DisabledReason) {
         self.drain(id, self.clock.now());
-        self.chores.put(Chore::Disable(id));
+        self.chores.put(Chore::Disable(id, reason));
     }
 
     fn drain(&self, id: EndpointId, now: Timestamp) {
         let waiting = self.with_lanes(|lanes| lanes.drain(id));
-        self.release(waiting, now);
+        self.release_waiting(waiting, now);
     }
 }

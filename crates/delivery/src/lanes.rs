@@ -2,23 +2,30 @@
 //!
 //! Pure: no clock, no task, no store; one short lock around it, in `engine`. Lanes take turns, one request each. What a
 //! lane or a tenant may take shrinks with what is left for all (dynamic thresholds: Choudhury and Hahne, 1998), so
-//! that there is always some left for one that comes later, however many others hang.
+//! that there is always some left for one that comes later, however many others hang. An endpoint that fails waits for its
+//! circuit (`circuits`), without a place or a slot here.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use domain::endpoint::Endpoint;
+use domain::health::{Allowance, Change, Failing, Receiver};
 use domain::id::{DeliveryId, EndpointId};
 use domain::limits;
 use domain::scope::Owner;
+use domain::time::Timestamp;
+use store::healths::HealthNote;
 use store::queue::ClaimedDelivery;
 
+use crate::circuits::{Circuits, Told};
 use crate::request::Prepared;
 
 /// A lane's share of the places and slots that are free.
 const LANE_SLOT_SHARE: usize = 8;
 /// This share of all slots is for the first attempts of lanes that have none running.
 const NEWCOMER_SHARE: usize = 4;
+/// This share of all slots is the most that probes of open circuits take.
+const PROBES_SHARE: usize = 4;
 /// A lane begins with so many slots and gets one more for each answer.
 const LANE_SLOTS_FIRST: usize = 8;
 /// So many lanes without work are kept, with what was prepared and learnt of their receivers.
@@ -56,6 +63,7 @@ impl Default for Bounds {
 pub(crate) struct Lanes {
     bounds: Bounds,
     lanes: HashMap<EndpointId, Lane>,
+    circuits: Circuits,
     /// Lanes that have a delivery and a slot of their own left, in turn.
     ready: VecDeque<EndpointId>,
     /// Attempts running, by the endpoint's owner.
@@ -79,7 +87,8 @@ struct Lane {
     waiting: VecDeque<ClaimedDelivery>,
     reserved: usize,
     in_flight: usize,
-    /// Halved by an attempt that ran into its time limit, one more for each that was answered.
+    /// Halved by an attempt that ran into its time limit, one more for each that was answered. While the circuit is not
+    /// closed it begins at 1, with one more for each success.
     in_flight_max: usize,
     is_ready: bool,
     /// Counted in `idle_lanes`.
@@ -114,6 +123,8 @@ pub(crate) enum Places {
     Reserved(usize),
     /// The lane says so (`Refill`) when it has places again.
     LaneFull,
+    /// The circuit wants nothing yet.
+    NotBefore(Timestamp),
     /// There is no room in memory for anybody; see [`Lanes::take_relief`].
     AllFull,
 }
@@ -127,11 +138,38 @@ pub(crate) enum Pace {
     Other,
 }
 
+/// The end of an attempt.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) pace: Pace,
+    pub(crate) told: Told,
+    pub(crate) at: Timestamp,
+}
+
+/// What follows from the end of an attempt.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) refill: Refill,
+    /// The circuit opened: what waited in the lane, to be released.
+    pub(crate) drained: Vec<ClaimedDelivery>,
+    /// The endpoint has done nothing but fail, for days.
+    pub(crate) ends_endpoint: bool,
+}
+
+/// What a claim led to.
+#[derive(Debug)]
+pub(crate) struct TakenIn {
+    /// To be released: the lanes were closed, or the circuit opened.
+    pub(crate) refused: Vec<ClaimedDelivery>,
+    pub(crate) refill: Refill,
+}
+
 impl Lanes {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
             lanes: HashMap::new(),
+            circuits: Circuits::new((bounds.in_flight / PROBES_SHARE).max(1)),
             ready: VecDeque::new(),
             tenants: HashMap::new(),
             idle_lanes: 0,
@@ -155,11 +193,43 @@ impl Lanes {
         self.unrecorded
     }
 
+    pub(crate) fn circuits(&self) -> &Circuits {
+        &self.circuits
+    }
+    pub(crate) fn take_notes(&mut self) -> Vec<HealthNote> {
+        self.circuits.take_notes()
+    }
+
+    /// An endpoint that failed when a process before this one ended.
+    pub(crate) fn resume(&mut self, id: EndpointId, receiver: Receiver, failing: Failing, now: Timestamp) {
+        self.circuits.resume(id, receiver, failing, now);
+    }
+
+    /// Forgets the health of an endpoint that is no longer this receiver; `None`: that is sent nothing any more.
+    pub(crate) fn keep_health_of(&mut self, id: EndpointId, receiver: Option<&Receiver>) {
+        match receiver {
+            Some(receiver) => self.circuits.keep_of(id, receiver),
+            None => self.circuits.forget(id),
+        }
+    }
+
+    /// From when on a claim for something that is due at `at` is of use. `None`: when the lane says so (`Refill`).
+    pub(crate) fn postpone(&mut self, id: EndpointId, at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let postponed = self.circuits.postponed(id, at, now);
+        match self.lanes.get_mut(&id).filter(|lane| postponed.is_none() && lane.has_work()) {
+            Some(lane) => {
+                lane.more_due = true;
+                None
+            }
+            None => postponed.or(Some(at)),
+        }
+    }
+
     /// Keeps a place for one delivery.
     pub(crate) fn reserve(&mut self, endpoint: &Endpoint, payload_bytes: usize) -> bool {
         let byte_room = self.byte_room() / LANE_BYTE_SHARE;
         let keeps_out = self.closed || payload_bytes > byte_room || self.places_of(endpoint.id) == 0;
-        if keeps_out || self.must_let_older_in(endpoint.id) {
+        if keeps_out || self.must_let_older_in(endpoint.id) || !self.circuits.is_closed(endpoint.id) {
             return false;
         }
         self.lane(endpoint).reserved += 1;
@@ -177,11 +247,11 @@ impl Lanes {
         self.settle(id)
     }
 
-    /// The delivery of a reserved place. Comes back when the lanes are closed: it is to be released.
+    /// The delivery of a reserved place. Comes back when the lanes are closed or the circuit has opened: it is to be released.
     pub(crate) fn enter(&mut self, delivery: ClaimedDelivery) -> Option<ClaimedDelivery> {
         let id = delivery.endpoint_id;
         match self.lanes.get_mut(&id) {
-            Some(lane) if !self.closed => {
+            Some(lane) if !self.closed && self.circuits.is_closed(id) => {
                 lane.reserved = lane.reserved.saturating_sub(1);
                 lane.waiting.push_back(delivery);
                 self.line_up(id);
@@ -195,13 +265,20 @@ impl Lanes {
     }
 
     /// Reserves places for a claim of up to `wish` deliveries whose size is not known yet.
-    pub(crate) fn reserve_claim(&mut self, endpoint: &Endpoint, wish: usize) -> Places {
+    pub(crate) fn reserve_claim(&mut self, endpoint: &Endpoint, wish: usize, now: Timestamp) -> Places {
         let room = (self.byte_room() / limits::EVENT_BYTES_MAX).min(self.bounds.claimed - self.claimed);
         if room == 0 || self.closed {
             self.starved = true;
             return Places::AllFull;
         }
-        let places = self.places_of(endpoint.id).min(room).min(wish);
+        let held = self.lanes.get(&endpoint.id).map_or(0, Lane::held);
+        let allowed = match self.circuits.allowance(endpoint.id, now, held) {
+            Allowance::All => wish,
+            Allowance::UpTo(count) => wish.min(count as usize),
+            Allowance::NotBefore(at) => return Places::NotBefore(at),
+            Allowance::WhenEnded => 0,
+        };
+        let places = self.places_of(endpoint.id).min(room).min(allowed);
         let lane = self.lane(endpoint);
         if places == 0 {
             // Then the lane has work: a place comes free, and with it the wish for more.
@@ -210,28 +287,40 @@ impl Lanes {
         }
         lane.is_behind = false;
         lane.reserved += places;
+        self.circuits.take(endpoint.id, places);
         self.claimed += places;
         self.claimed_bytes += places * limits::EVENT_BYTES_MAX;
         Places::Reserved(places)
     }
 
-    /// What a claim brought for its reserved places. Gives back what must be released, if the lanes were closed.
+    /// What a claim brought for its reserved places.
     pub(crate) fn granted(
         &mut self,
         id: EndpointId,
         places: usize,
         deliveries: Vec<ClaimedDelivery>,
-    ) -> Vec<ClaimedDelivery> {
+    ) -> TakenIn {
         let bytes: usize = deliveries.iter().map(|delivery| delivery.payload.len()).sum();
         self.free_claimed(places, places * limits::EVENT_BYTES_MAX);
-        let Some(lane) = self.lanes.get_mut(&id).filter(|_| !self.closed) else { return deliveries };
+        self.circuits.give_back(id, places.saturating_sub(deliveries.len()));
+        let keeps_out = self.closed || self.circuits.is_pausing(id);
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return TakenIn { refused: deliveries, refill: Refill::No };
+        };
         lane.reserved = lane.reserved.saturating_sub(places);
+        if keeps_out {
+            return TakenIn { refused: deliveries, refill: self.settle(id) };
+        }
         self.claimed += deliveries.len();
         self.claimed_bytes += bytes;
         lane.waiting.extend(deliveries);
         self.line_up(id);
-        let _ = self.settle(id);
-        Vec::new()
+        TakenIn { refused: Vec::new(), refill: self.settle(id) }
+    }
+
+    /// The store holds nothing of the endpoint that is due.
+    pub(crate) fn caught_up(&mut self, id: EndpointId) {
+        self.circuits.caught_up(id);
     }
 
     /// The next delivery whose turn it is, if any may start now.
@@ -254,9 +343,24 @@ impl Lanes {
     }
 
     /// The attempt is over: its slot is free, its outcome waits to be recorded.
-    pub(crate) fn finished(&mut self, id: EndpointId, pace: Pace) -> Refill {
+    pub(crate) fn finished(&mut self, id: EndpointId, ended: Ended) -> Finished {
+        let Ended { mut pace, told, at } = ended;
         self.unrecorded += 1;
-        self.leave_slot(id, pace)
+        if told != Told::Succeeded && pace == Pace::Answered && !self.circuits.is_closed(id) {
+            pace = Pace::Other;
+        }
+        let is_failure = matches!(told, Told::Failed { .. });
+        let change = self.circuits.tell(id, told, at);
+        let drained = if change == Change::Opened { self.drain(id) } else { Vec::new() };
+        let refill = self.leave_slot(id, pace);
+        let ends_endpoint = is_failure && self.circuits.ends(id, at);
+        if change == Change::Nothing {
+            return Finished { refill, drained, ends_endpoint };
+        }
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.in_flight_max = 1;
+        }
+        Finished { refill: Refill::Yes, drained, ends_endpoint }
     }
 
     /// The attempt did not take place: its slot is free, the delivery is to be released.
@@ -334,7 +438,8 @@ impl Lanes {
 
     /// The endpoint's lane, about to have work.
     fn lane(&mut self, endpoint: &Endpoint) -> &mut Lane {
-        let in_flight_max = self.bounds.in_flight_per_lane.min(LANE_SLOTS_FIRST);
+        let is_closed = self.circuits.is_closed(endpoint.id);
+        let in_flight_max = if is_closed { self.bounds.in_flight_per_lane.min(LANE_SLOTS_FIRST) } else { 1 };
         let lane = self.lanes.entry(endpoint.id).or_insert_with(|| Lane {
             owner: endpoint.owner.clone(),
             prepared: None,
@@ -428,6 +533,7 @@ impl Lanes {
         if let Some(lane) = self.lanes.get_mut(&id).filter(|lane| !lane.is_idle && !lane.has_work()) {
             lane.is_idle = true;
             self.idle_lanes += 1;
+            self.circuits.nothing_is_held(id);
         }
         if self.idle_lanes > IDLE_LANES_MAX {
             self.lanes.retain(|_, lane| !lane.is_idle);
@@ -439,7 +545,11 @@ impl Lanes {
 
 impl Lane {
     fn has_work(&self) -> bool {
-        !self.waiting.is_empty() || self.reserved > 0 || self.in_flight > 0
+        self.held() > 0
+    }
+
+    fn held(&self) -> usize {
+        self.waiting.len() + self.reserved + self.in_flight
     }
 }
 

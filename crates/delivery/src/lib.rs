@@ -1,4 +1,4 @@
-//! The engine: lanes, claims, requests, egress, records.
+//! The engine: lanes, circuits, claims, requests, egress, records.
 //!
 //! It takes the deliveries that a publish hands over or that are due in the store, sends each as one HTTP request, and
 //! records what became of it. The store is the only queue: what is held here in memory is held under a claim, and a
@@ -6,6 +6,7 @@
 //! socket to an address that a customer gave.
 
 mod attempt;
+mod circuits;
 mod claim;
 mod counters;
 mod egress;

@@ -3,7 +3,7 @@
 //!
 //! Pauses here are of real time, for they wait for the store and for company, not for a point on the engine's clock.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use domain::retry::Verdict;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
 use store::StoreError;
+use store::healths::HealthNote;
 use store::queue::{Record, Recorded, Release};
 use tokio::sync::Notify;
 
@@ -40,6 +41,16 @@ pub(crate) struct Outcomes {
 struct Waiting {
     records: VecDeque<Record>,
     releases: VecDeque<(EndpointId, Release)>,
+    /// The latest of each endpoint.
+    notes: HashMap<EndpointId, HealthNote>,
+}
+
+/// What is written together.
+#[derive(Debug)]
+struct Batch {
+    records: Vec<Record>,
+    releases: Vec<(EndpointId, Release)>,
+    notes: Vec<HealthNote>,
 }
 
 impl Outcomes {
@@ -64,16 +75,28 @@ impl Outcomes {
         }
     }
 
-    fn take(&self) -> (Vec<Record>, Vec<(EndpointId, Release)>) {
+    pub(crate) fn put_notes(&self, notes: Vec<HealthNote>) {
+        if notes.is_empty() {
+            return;
+        }
+        self.waiting.lock().notes.extend(notes.into_iter().map(|note| (note.endpoint_id, note)));
+        self.arrived.notify_one();
+    }
+
+    fn take(&self) -> Batch {
         let mut waiting = self.waiting.lock();
         let records = waiting.records.len().min(RECORD_BATCH_MAX);
         let releases = waiting.releases.len().min(RECORD_BATCH_MAX);
-        (waiting.records.drain(..records).collect(), waiting.releases.drain(..releases).collect())
+        Batch {
+            records: waiting.records.drain(..records).collect(),
+            releases: waiting.releases.drain(..releases).collect(),
+            notes: std::mem::take(&mut waiting.notes).into_values().collect(),
+        }
     }
 
     fn is_empty(&self) -> bool {
         let waiting = self.waiting.lock();
-        waiting.records.is_empty() && waiting.releases.is_empty()
+        waiting.records.is_empty() && waiting.releases.is_empty() && waiting.notes.is_empty()
     }
 
     fn has_batch(&self) -> bool {
@@ -94,10 +117,9 @@ pub(crate) async fn run(core: Arc<Core>) {
             }
         }
         gather(&core).await;
-        let (records, releases) = core.outcomes.take();
-        if !records.is_empty() {
-            write_records(&core, records).await;
-        }
+        let Batch { records, releases, notes } = core.outcomes.take();
+        // At once, so that they share a commit; the notes first, so that none sees the failure and not what follows from it.
+        tokio::join!(write_notes(&core, notes), write_records(&core, records));
         if !releases.is_empty() {
             write_releases(&core, releases).await;
         }
@@ -118,6 +140,9 @@ async fn gather(core: &Core) {
 
 /// Until it is done. A batch that the store fails on for a fault of its own is halved until the culprit stands alone.
 async fn write_records(core: &Arc<Core>, records: Vec<Record>) {
+    if records.is_empty() {
+        return;
+    }
     let mut slices = VecDeque::from([(records, 0)]);
     let mut pause = PAUSE_MIN;
     while let Some((mut records, faults)) = slices.pop_front() {
@@ -148,6 +173,21 @@ async fn write_records(core: &Arc<Core>, records: Vec<Record>) {
             }
             Err(fault) => give_up(core, &records, &fault),
         }
+    }
+}
+
+/// Until it is done, or the store refuses it for a fault of its own: then memory knows it, until a restart.
+async fn write_notes(core: &Core, notes: Vec<HealthNote>) {
+    let mut pause = PAUSE_MIN;
+    let mut faults = 0;
+    while !notes.is_empty() {
+        let Err(fault) = core.store.note_health(notes.clone()).await else { return };
+        tracing::warn!(%fault, endpoints = notes.len(), "the health of endpoints could not be noted; trying again");
+        faults += u32::from(!matches!(fault, StoreError::Unavailable { .. }));
+        if faults >= FAULTS_MAX {
+            return tracing::error!(%fault, "the health of endpoints cannot be noted");
+        }
+        rest(&mut pause).await;
     }
 }
 

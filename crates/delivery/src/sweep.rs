@@ -27,8 +27,8 @@ const DAY_S: i64 = 86_400;
 /// Something to be done to one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chore {
-    /// The receiver answered 410.
-    Disable(EndpointId),
+    /// The receiver answered 410, or has failed for days.
+    Disable(EndpointId, DisabledReason),
     /// End its deliveries, if it is still gone by then.
     End(EndpointId),
 }
@@ -46,7 +46,7 @@ impl Chores {
         let mut waiting = self.waiting.lock();
         if !waiting.contains(&chore) {
             match chore {
-                Chore::Disable(_) => waiting.push_front(chore),
+                Chore::Disable(..) => waiting.push_front(chore),
                 Chore::End(_) => waiting.push_back(chore),
             }
             drop(waiting);
@@ -76,8 +76,9 @@ pub(crate) async fn run_chores(core: Arc<Core>) {
 
 async fn perform(core: &Core, chore: Chore) -> Result<(), StoreError> {
     match chore {
-        Chore::Disable(id) => {
-            core.store.disable_endpoint(id, DisabledReason::Gone, core.clock.now()).await?;
+        Chore::Disable(id, reason) => {
+            core.store.disable_endpoint(id, reason, core.clock.now()).await?;
+            core.with_lanes(|lanes| lanes.keep_health_of(id, None));
             core.chores.put(Chore::End(id));
         }
         Chore::End(id) => end_slice(core, id).await?,

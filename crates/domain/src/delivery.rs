@@ -66,7 +66,7 @@ words! {
         Delivering "delivering",
         /// At least one attempt failed; the next has a time.
         Retrying "retrying",
-        /// Held back by us without using an attempt: the endpoint is disabled by hand.
+        /// Held back by us without using an attempt: the endpoint is disabled by hand, or fails and its circuit is open.
         Waiting "waiting",
         Succeeded "succeeded",
         Failed "failed",

@@ -1,44 +1,48 @@
-//! An endpoint's state in words that its owner understands.
+//! An endpoint's health: when its deliveries wait for it, when it is given up, and the words for both.
+//!
+//! Pure: the time and the jitter come in, what follows comes out. `circuit` decides who may be sent to, `failing` when an
+//! endpoint that does nothing but fail is disabled, `describe` what its owner reads.
 
-use crate::endpoint::{DisabledReason, Endpoint, EndpointState};
+mod circuit;
+mod describe;
+mod failing;
+
+use std::sync::Arc;
+
+pub use circuit::{Allowance, Change, Circuit, pause_ms};
+pub use describe::{Health, describe};
+pub use failing::{FailedRun, LastFailure};
+
+use crate::endpoint::{Endpoint, EndpointState};
 use crate::time::Timestamp;
 
-/// The `health` of an endpoint as shown.
+/// Whose health it is. Once the endpoint is moved or enabled anew it is another receiver's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Health {
-    pub state: &'static str,
-    pub reason: Option<&'static str>,
+pub struct Receiver {
+    pub url: Arc<str>,
+    pub enabled_since: Timestamp,
+}
+
+impl Receiver {
+    /// `None` for an endpoint that is not enabled: nothing is sent to it.
+    pub fn of(endpoint: &Endpoint) -> Option<Self> {
+        match endpoint.state {
+            EndpointState::Enabled { since } => {
+                Some(Self { url: Arc::clone(&endpoint.url), enabled_since: since })
+            }
+            EndpointState::Disabled { .. } | EndpointState::Deleted { .. } => None,
+        }
+    }
+}
+
+/// What is kept of an endpoint whose circuit is not closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failing {
+    /// When the circuit opened, or when the receiver answered again.
     pub since: Timestamp,
-    pub message: &'static str,
-}
-
-pub fn describe(endpoint: &Endpoint) -> Health {
-    match endpoint.state {
-        EndpointState::Enabled { since } => {
-            Health { state: "healthy", reason: None, since, message: "Events are delivered as they happen." }
-        }
-        EndpointState::Disabled { reason, since } => Health {
-            state: "disabled",
-            reason: Some(reason.as_str()),
-            since,
-            message: disabled_message(reason),
-        },
-        EndpointState::Deleted { since } => {
-            Health { state: "deleted", reason: None, since, message: "The endpoint was deleted." }
-        }
-    }
-}
-
-fn disabled_message(reason: DisabledReason) -> &'static str {
-    match reason {
-        DisabledReason::ByHand => {
-            "Switched off by hand: new events are not sent here, and unfinished deliveries wait until it is enabled."
-        }
-        DisabledReason::Gone => {
-            "Your server answered 410 Gone, which asks us to stop. Enable the endpoint when it is ready to receive again."
-        }
-        DisabledReason::Failing => {
-            "Every attempt failed for days, so we stopped trying. Mend your server, then enable the endpoint."
-        }
-    }
+    pub failed_probes: u32,
+    /// What is due before is held back by us.
+    pub held_until: Timestamp,
+    /// `None`: the receiver answers again, and what waited is being released.
+    pub run: Option<FailedRun>,
 }

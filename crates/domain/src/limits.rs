@@ -80,6 +80,26 @@ pub const RECORD_WAIT_MS: i64 = 50;
 /// Outcomes recorded in one transaction.
 pub const RECORD_BATCH_MAX: usize = 500;
 
+// An endpoint's health
+/// Failures in a row that open a circuit.
+pub const CIRCUIT_FAILURES: u32 = 10;
+/// Timeouts in a row that do: each held a slot for `ATTEMPT_TIMEOUT_MS`.
+pub const CIRCUIT_TIMEOUTS: u32 = 4;
+/// Before the first probe, milliseconds; doubled with each that fails, up to the other.
+pub const CIRCUIT_PAUSE_MS_MIN: i64 = 5_000;
+pub const CIRCUIT_PAUSE_MS_MAX: i64 = 300_000;
+/// What waited for a receiver that is back is released at so many a second in the first second, twice as many in each that
+/// follows, up to the other.
+pub const RELEASE_PER_SECOND_FIRST: u32 = 8;
+pub const RELEASE_PER_SECOND_MAX: u32 = 1_000;
+/// The steps of that release, milliseconds.
+pub const RELEASE_TICK_MS: i64 = 125;
+/// After this long the release is no longer bounded, milliseconds.
+pub const RECOVERY_MS_MAX: i64 = 300_000;
+/// An endpoint whose every attempt failed for so many days, and so many attempts, is disabled.
+pub const FAILING_DAYS: i64 = 5;
+pub const FAILING_ATTEMPTS_MIN: u32 = 20;
+
 // The store
 /// How long a group commit gathers, milliseconds.
 pub const COMMIT_GATHER_MS_MAX: u64 = 10;
@@ -96,3 +116,14 @@ const _: () = assert!(IN_FLIGHT_PER_ENDPOINT <= IN_FLIGHT_MAX && IN_FLIGHT_MAX <
 const _: () = assert!(EVENT_BYTES_MAX * LANE_DELIVERIES_MAX <= CLAIMED_BYTES_MAX);
 const _: () = assert!(GRACE_SECONDS_DEFAULT <= GRACE_SECONDS_MAX);
 const _: () = assert!(LEASE_MS > ATTEMPT_TIMEOUT_MS + RECORD_WAIT_MS);
+const _: () = assert!(CIRCUIT_TIMEOUTS <= CIRCUIT_FAILURES);
+// So that a run of failures that may end an endpoint is kept by the store, which keeps it once the circuit opens.
+const _: () = assert!(CIRCUIT_FAILURES <= FAILING_ATTEMPTS_MIN);
+const _: () = assert!(0 < CIRCUIT_PAUSE_MS_MIN && CIRCUIT_PAUSE_MS_MIN <= CIRCUIT_PAUSE_MS_MAX);
+// So that probes alone are enough attempts to tell.
+const _: () = assert!(
+    (CIRCUIT_PAUSE_MS_MAX + ATTEMPT_TIMEOUT_MS) * FAILING_ATTEMPTS_MIN as i64 <= FAILING_DAYS * 86_400_000
+);
+const _: () = assert!(1_000 % RELEASE_TICK_MS == 0 && RECOVERY_MS_MAX % RELEASE_TICK_MS == 0);
+const _: () = assert!(RELEASE_PER_SECOND_FIRST as i64 * RELEASE_TICK_MS >= 1_000);
+const _: () = assert!(RELEASE_PER_SECOND_FIRST <= RELEASE_PER_SECOND_MAX);

@@ -3,6 +3,7 @@
 //! The crate that knows every other: it reads the settings, builds store, engine and API, wires them to each other, and
 //! serves until it is told to stop. No rule of the domain lives here.
 
+mod bench;
 pub mod cli;
 pub mod clock;
 pub mod config;

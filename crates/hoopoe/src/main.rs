@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Most of what is allocated for an event is freed on another thread, for which the system's allocator takes locks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match hoopoe::cli::run() {
         Ok(code) => code,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
 use domain::id::IdSource;
 use domain::time::Clock;
 use store::maintenance::Maintenance as _;
@@ -16,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::first_key::FirstKey;
-use crate::lifecycle;
+use crate::lifecycle::{self, Answering};
 use crate::telemetry::metrics;
 use crate::wiring::{self, Wired};
 
@@ -82,7 +81,7 @@ impl Server {
             stop: CancellationToken::new(),
             wired,
         };
-        server.serve(listener, server.wired.router(config));
+        server.serve(listener, server.wired.front(config));
         if let Some(listener) = metrics_listener {
             server.serve(listener, metrics::router(server.wired.metrics.clone()));
         }
@@ -112,8 +111,8 @@ impl Server {
         self.wired.store.close().await;
     }
 
-    fn serve(&mut self, listener: TcpListener, router: Router) {
-        self.serving.spawn(lifecycle::serve(listener, router, self.stop.clone()));
+    fn serve(&mut self, listener: TcpListener, service: impl Answering) {
+        self.serving.spawn(lifecycle::serve(listener, service, self.stop.clone()));
     }
 }
 

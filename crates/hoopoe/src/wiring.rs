@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use api::Api;
-use axum::Router;
+use api::{Api, Front};
 use catalogue::Catalogue;
 use delivery::Engine;
 use domain::address_rules::AddressPolicy;
@@ -60,12 +59,13 @@ pub(crate) async fn wire(config: &Config, parts: Parts) -> anyhow::Result<Wired>
 
 impl Wired {
     /// What the main address serves.
-    pub(crate) fn router(&self, config: &Config) -> Router {
+    pub(crate) fn front(&self, config: &Config) -> Front {
         let router = api::router(Arc::clone(&self.api));
-        match config.metrics_listen {
+        let router = match config.metrics_listen {
             Some(_) => router,
             None => metrics::router(self.metrics.clone()).merge(router),
-        }
+        };
+        Front::new(Arc::clone(&self.api), router)
     }
 }
 

@@ -133,9 +133,12 @@ impl Bench {
             status_code: Some(200),
             error: None,
             remote_address: Some("203.0.113.7:443".into()),
-            request_headers: ["content-type", "user-agent", "x-wl-event", "webhook-id"].map(header).to_vec(),
+            request_headers: ["content-type", "user-agent", "x-wl-event", "webhook-id"]
+                .into_iter()
+                .map(header)
+                .collect(),
             response: Some(Response {
-                headers: ["content-type", "date"].map(header).to_vec(),
+                headers: ["content-type", "date"].into_iter().map(header).collect(),
                 body: Bytes::from_static(b"ok"),
                 truncated: false,
             }),

@@ -198,8 +198,9 @@ pub(crate) fn pairs_bytes<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, &'a
     out.0
 }
 
-pub(crate) fn pairs_of(bytes: &[u8]) -> Result<HeaderList, Fault> {
-    Input::versioned(bytes, "headers")?.headers()
+pub(crate) fn pairs_of(bytes: &[u8]) -> Result<Vec<(String, String)>, Fault> {
+    let headers = Input::versioned(bytes, "headers")?.headers()?;
+    Ok(headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 struct Output(Vec<u8>);
@@ -223,7 +224,7 @@ impl Output {
     }
     fn headers(&mut self, headers: &HeaderList) {
         self.u32(headers.len() as u32);
-        for (name, value) in headers {
+        for (name, value) in headers.iter() {
             self.bytes(name.as_bytes());
             self.bytes(value.as_bytes());
         }
@@ -260,8 +261,11 @@ impl<'a> Input<'a> {
         self.rest = rest;
         Ok(taken)
     }
+    fn str(&mut self) -> Result<&'a str, Fault> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Fault::Damaged(self.what))
+    }
     fn text(&mut self) -> Result<String, Fault> {
-        String::from_utf8(self.bytes()?.to_vec()).map_err(|_| Fault::Damaged(self.what))
+        self.str().map(str::to_owned)
     }
     fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
         if self.u8()? == 1 { read(self).map(Some) } else { Ok(None) }
@@ -269,9 +273,10 @@ impl<'a> Input<'a> {
     fn headers(&mut self) -> Result<HeaderList, Fault> {
         let count = self.u32()? as usize;
         // Eight bytes are the least that a header takes, so that a damaged count cannot ask for much memory.
-        let mut headers = Vec::with_capacity(count.min(self.rest.len() / 8));
+        let mut headers = HeaderList::with_capacity(count.min(self.rest.len() / 8), self.rest.len());
         for _ in 0..count {
-            headers.push((self.text()?, self.text()?));
+            let (name, value) = (self.str()?, self.str()?);
+            headers.push(name, value);
         }
         Ok(headers)
     }
@@ -294,9 +299,9 @@ mod tests {
             status_code: Some(503),
             error: Some("the receiver answered 503".into()),
             remote_address: Some("203.0.113.7:443".into()),
-            request_headers: vec![("content-type".into(), "application/json".into())],
+            request_headers: [("content-type", "application/json")].into_iter().collect(),
             response: Some(Response {
-                headers: vec![("server".into(), "é".into())],
+                headers: [("server", "é")].into_iter().collect(),
                 body: Bytes::from_static(&[0, 255, 7]),
                 truncated: true,
             }),

@@ -58,6 +58,7 @@ pub(crate) struct DaySql {
     pub insert_delivery: String,
     pub insert_attempt: String,
     pub insert_undelivered: String,
+    pub delete_event: String,
     pub delete_undelivered: String,
     pub payload: String,
 }
@@ -81,6 +82,7 @@ impl DaySql {
             insert_undelivered: format!(
                 "INSERT OR IGNORE INTO undelivered_{d} (event_key, endpoint_id, location_id) VALUES (?1, ?2, ?3)"
             ),
+            delete_event: format!("DELETE FROM events_{d} WHERE key = ?1"),
             delete_undelivered: format!(
                 "DELETE FROM undelivered_{d} WHERE event_key = ?1 AND endpoint_id = ?2"
             ),

@@ -127,7 +127,7 @@ fn repeat(tx: &mut Tx<'_>, ended: Delivery, new_id: DeliveryId, now: Timestamp) 
         trigger: Trigger::Retry,
         retry_of: Some(ended.id),
     };
-    log::insert_queued(tx, &head, now, None)?;
+    log::insert_queued(tx, &head, now)?;
     Ok(new_id)
 }
 
@@ -241,6 +241,20 @@ pub(crate) fn queued_keys_sql(order: DeliveryOrder) -> String {
     )
 }
 
+/// Those that are held from the start: so few that the ones to be left out are looked at as well. The event itself made
+/// them, and names them.
+pub(crate) fn held_keys_sql(order: DeliveryOrder) -> Option<String> {
+    let condition = match order {
+        DeliveryOrder::Event => return None,
+        DeliveryOrder::Time | DeliveryOrder::Status => "",
+        DeliveryOrder::Endpoint | DeliveryOrder::EndpointAndStatus => DeliveryOrder::Endpoint.condition(),
+        DeliveryOrder::Location => order.condition(),
+    };
+    Some(format!(
+        "SELECT key, key FROM held WHERE {condition} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+    ))
+}
+
 fn sources(
     conn: &Connection,
     filter: &DeliveryFilter,
@@ -287,6 +301,7 @@ fn of_stream(
     let mut sources = Vec::new();
     if status.is_none_or(|status| !status.is_final()) {
         sources.push(Source::new(queued_keys_sql(order), filter.clone(), range));
+        sources.extend(held_keys_sql(order).map(|sql| Source::new(sql, filter.clone(), range)));
     }
     if status.is_none_or(Status::is_final) {
         let in_day = |day: &Day| {

@@ -19,6 +19,7 @@ use crate::SqliteStore;
 use crate::codec;
 use crate::endpoint_rows;
 use crate::fault::Fault;
+use crate::health;
 use crate::once::once;
 use crate::scope::{must_see, sees};
 use crate::writer::Tx;
@@ -182,6 +183,7 @@ fn change(
     must_see(tx.conn, scope, &endpoint.owner)?;
     let changed = change(&endpoint)?;
     endpoint_rows::put(tx.conn, tx.vault, &changed)?;
+    health::changed(tx, &endpoint, &changed)?;
     Ok(changed)
 }
 
@@ -189,8 +191,9 @@ fn disable(tx: &mut Tx<'_>, id: EndpointId, reason: DisabledReason, now: Timesta
     let enabled = endpoint_rows::by_id(tx.conn, tx.vault, id)?.filter(Endpoint::is_enabled);
     let Some(endpoint) = enabled else { return Ok(()) };
     let state = EndpointState::Disabled { reason, since: now };
-    let disabled = Endpoint { state, updated_at: now, ..endpoint };
+    let disabled = Endpoint { state, updated_at: now, ..endpoint.clone() };
     endpoint_rows::put(tx.conn, tx.vault, &disabled)?;
+    health::changed(tx, &endpoint, &disabled)?;
     remember(tx, disabled);
     Ok(())
 }

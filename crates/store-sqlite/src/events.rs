@@ -11,7 +11,7 @@ use domain::scope::Scope;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use store::StoreError;
-use store::events::{EventFilter, Events, Hold, Publication};
+use store::events::{EventFilter, Events, Hold, NewDelivery, Publication};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
 use store::queue::Claim;
@@ -39,7 +39,7 @@ impl Events for SqliteStore {
             })?;
             Ok(tx.claim)
         };
-        self.write("publishing", publish).await
+        self.insert("publishing", publish).await
     }
 
     async fn event(&self, scope: &Scope, id: EventId) -> Result<Event, StoreError> {
@@ -58,25 +58,17 @@ impl Events for SqliteStore {
     }
 }
 
-/// One appended event, one queue row per delivery; nothing is read.
+/// One appended event, one row per delivery; nothing is read.
 pub(crate) fn store_publication(tx: &mut Tx<'_>, publication: &Publication) -> Result<(), Fault> {
     let event = &publication.event;
     log::insert_event(tx, event)?;
     for delivery in &publication.deliveries {
-        let head = DeliveryHead {
-            id: delivery.id,
-            event_id: event.id,
-            endpoint_id: delivery.endpoint_id,
-            type_name: event.type_name.clone(),
-            location_id: event.location_id.clone(),
-            trigger: Trigger::Event,
-            retry_of: None,
-        };
-        let claim = match delivery.hold {
-            Hold::Claimed => Some(tx.claim),
-            Hold::Unclaimed => None,
-        };
-        log::insert_queued(tx, &head, delivery.id.created_at(), claim)?;
+        match delivery.hold {
+            Hold::Claimed => log::insert_held(tx, event, delivery)?,
+            Hold::Unclaimed => {
+                log::insert_queued(tx, &head_of(event, delivery), delivery.id.created_at())?;
+            }
+        }
     }
     for considered in &event.considered {
         if let Fate::Skipped(_) = considered.fate {
@@ -84,6 +76,18 @@ pub(crate) fn store_publication(tx: &mut Tx<'_>, publication: &Publication) -> R
         }
     }
     Ok(())
+}
+
+fn head_of(event: &Event, delivery: &NewDelivery) -> DeliveryHead {
+    DeliveryHead {
+        id: delivery.id,
+        event_id: event.id,
+        endpoint_id: delivery.endpoint_id,
+        type_name: event.type_name.clone(),
+        location_id: event.location_id.clone(),
+        trigger: Trigger::Event,
+        retry_of: None,
+    }
 }
 
 fn event(conn: &Connection, scope: &Scope, id: EventId) -> Result<Event, Fault> {
@@ -210,6 +214,17 @@ pub(crate) fn unfinished_sql(place: Place) -> String {
     )
 }
 
+/// As [`unfinished_sql`], of those that are held from the start.
+pub(crate) fn held_sql(place: Place) -> String {
+    let filter = match place {
+        Place::Anywhere => "",
+        Place::OneLocation => "location_id = ?4 AND",
+    };
+    format!(
+        "SELECT key, event_key FROM held WHERE {filter} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+    )
+}
+
 fn sources(
     conn: &Connection,
     filter: &EventFilter,
@@ -222,10 +237,12 @@ fn sources(
     };
     let mut sources = Vec::new();
     if filter.undelivered_only {
-        sources.push(match &location {
-            Some(id) => Source::new(unfinished_sql(Place::OneLocation), vec![text(id)], range),
-            None => Source::new(unfinished_sql(Place::Anywhere), vec![], range),
-        });
+        let (place, filter) = match &location {
+            Some(id) => (Place::OneLocation, vec![text(id)]),
+            None => (Place::Anywhere, vec![]),
+        };
+        sources.push(Source::new(held_sql(place), filter.clone(), range));
+        sources.push(Source::new(unfinished_sql(place), filter, range));
     }
     for day in days::all(conn)? {
         let of_day = KeyRange { low: first_key_of(day), high: first_key_of(day + 1) };

@@ -13,6 +13,7 @@ mod endpoint_rows;
 mod endpoints;
 mod events;
 mod fault;
+mod health;
 mod log;
 mod maintenance;
 mod memory;
@@ -37,6 +38,7 @@ use std::thread::JoinHandle;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::Connection;
+use store::healths::Healths;
 use store::queue::Claim;
 use store::routes::Routes;
 use store::{Store, StoreError};
@@ -48,7 +50,7 @@ use crate::memory::Memory;
 pub use crate::open::{OpenError, Settings};
 use crate::readers::Readers;
 pub use crate::stats::{Stats, StatsView};
-use crate::writer::{Tx, Writer, WriterParts};
+use crate::writer::{Tx, Undo, Writer, WriterParts};
 
 /// The store in one file. Dropping it without [`close`](store::maintenance::Maintenance::close) also waits for what was
 /// accepted. After a crash nothing that was answered is lost, and the next start frees the claims.
@@ -142,7 +144,16 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.threads.writer.write(doing, work).await
+        self.threads.writer.write(doing, Undo::Savepoint, work).await
+    }
+
+    /// As [`write`](Self::write), for what only inserts.
+    pub(crate) async fn insert<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+    {
+        self.threads.writer.write(doing, Undo::Rows, work).await
     }
 
     pub(crate) async fn read<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
@@ -158,14 +169,22 @@ impl Store for SqliteStore {
     fn routes(&self) -> &Routes {
         &self.memory.routes
     }
+    fn healths(&self) -> &Healths {
+        &self.memory.healths
+    }
 }
 
 fn load(opened: &open::Opened) -> Result<Memory, Fault> {
     let memory = Memory::default();
     endpoint_rows::load(&opened.conn, &opened.vault, &memory.routes)?;
+    health::load(&opened.conn, &memory.routes, &memory.healths)?;
     tenants::load(&opened.conn, &memory.routes)?;
     api_keys::load(&opened.conn, &memory)?;
-    let waiting: i64 = opened.conn.query_row("SELECT count(*) FROM queue", [], |row| row.get(0))?;
+    let waiting: i64 = opened.conn.query_row(
+        "SELECT (SELECT count(*) FROM queue) + (SELECT count(*) FROM held)",
+        [],
+        |row| row.get(0),
+    )?;
     memory.queue_length.store(waiting, Ordering::Relaxed);
     Ok(memory)
 }

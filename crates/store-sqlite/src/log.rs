@@ -1,4 +1,4 @@
-//! Rows of `queue` and of the day tables: how they are written, found and read. Shared by every noun that touches
+//! Rows of `queue`, of `held` and of the day tables: how they are written, found and read. Shared by every noun that touches
 //! a delivery; it knows no scope.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::location::LocationId;
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use store::events::NewDelivery;
 use store::queue::Claim;
 
 use crate::codec;
@@ -19,16 +20,33 @@ use crate::fault::Fault;
 use crate::writer::Tx;
 
 pub(crate) const INSERT_QUEUED: &str = "INSERT INTO queue (key, salt, event_key, event_salt, endpoint_id, type, \
-    location_id, trigger, retry_key, retry_salt, attempt_count, due_at, claim) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12)";
+    location_id, trigger, retry_key, retry_salt, attempt_count, due_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11)";
 pub(crate) const QUEUED: &str = "SELECT key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, \
     retry_key, retry_salt, attempt_count, due_at, claim FROM queue WHERE key = ?1";
 pub(crate) const DELETE_QUEUED: &str = "DELETE FROM queue WHERE key = ?1";
-pub(crate) const HELD_BACK: &str =
-    "SELECT 1 FROM endpoints WHERE id = ?1 AND state = 1 AND disabled_reason = 'by-hand'";
+pub(crate) const INSERT_HELD: &str = "INSERT INTO held (key, salt, event_key, event_salt, endpoint_id, type, location_id, \
+    claim) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+pub(crate) const HELD: &str =
+    "SELECT key, salt, event_key, event_salt, endpoint_id, type, location_id, claim FROM held WHERE key = ?1";
+pub(crate) const DELETE_HELD: &str = "DELETE FROM held WHERE key = ?1";
+/// What is due before this is held back: for good while the endpoint is disabled by hand, else by its circuit.
+pub(crate) const HELD_UNTIL: &str = "SELECT CASE WHEN state = 1 AND disabled_reason = 'by-hand' THEN ?2 \
+    ELSE (SELECT held_until FROM endpoint_health WHERE endpoint_id = ?1) END FROM endpoints WHERE id = ?1";
 /// The columns that every row of a delivery begins with.
 const HEAD: &str =
     "key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, retry_key, retry_salt";
+
+macro_rules! held_to_queue {
+    () => {
+        "INSERT INTO queue (key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, attempt_count, \
+        due_at) SELECT key, salt, event_key, event_salt, endpoint_id, type, location_id, 0, ?2, ?1 FROM held"
+    };
+}
+/// Copies held deliveries to the queue, where nobody holds them: due at ?1, after ?2 attempts.
+pub(crate) const ALL_HELD_TO_QUEUE: &str = held_to_queue!();
+/// The same for one delivery and the claim that it is held under.
+pub(crate) const HELD_TO_QUEUE: &str = concat!(held_to_queue!(), " WHERE key = ?3 AND claim = ?4");
 
 pub(crate) fn ended_sql(day: days::Day) -> String {
     format!(
@@ -52,6 +70,33 @@ pub(crate) fn count_late_attempt_sql(day: days::Day) -> String {
     format!("UPDATE deliveries_{} SET attempt_count = attempt_count + 1 WHERE key = ?1", suffix(day))
 }
 
+/// A row that was just inserted, so that it can be taken back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum InsertedRow {
+    Event(i64),
+    Held(i64),
+    Queued(i64),
+    Undelivered { event_key: i64, endpoint_id: EndpointId },
+}
+
+impl InsertedRow {
+    pub(crate) fn delete(self, tx: &Tx<'_>) -> Result<(), Fault> {
+        let day = |key: i64| tx.days.get(day_of(key)).ok_or(Fault::Damaged("day"));
+        match self {
+            Self::Held(key) => tx.conn.prepare_cached(DELETE_HELD)?.execute([key])?,
+            Self::Queued(key) => tx.conn.prepare_cached(DELETE_QUEUED)?.execute([key])?,
+            Self::Event(key) => tx.conn.prepare_cached(&day(key)?.delete_event)?.execute([key])?,
+            Self::Undelivered { event_key, endpoint_id } => {
+                let sql = &day(event_key)?.delete_undelivered;
+                tx.conn
+                    .prepare_cached(sql)?
+                    .execute(params![event_key, codec::endpoint_bytes(endpoint_id)])?
+            }
+        };
+        Ok(())
+    }
+}
+
 /// What a delivery is, without where it stands.
 #[derive(Debug, Clone)]
 pub(crate) struct DeliveryHead {
@@ -64,7 +109,7 @@ pub(crate) struct DeliveryHead {
     pub retry_of: Option<DeliveryId>,
 }
 
-/// A row of `queue`.
+/// A row of `queue`, or of `held`.
 #[derive(Debug, Clone)]
 pub(crate) struct Queued {
     pub head: DeliveryHead,
@@ -109,11 +154,12 @@ impl Found {
 
 impl Queued {
     pub(crate) fn shown(self, conn: &Connection) -> Result<Delivery, Fault> {
-        let held_back = conn
-            .prepare_cached(HELD_BACK)?
-            .query_row([codec::endpoint_bytes(self.head.endpoint_id)], |_| Ok(()))
+        let held_until: Option<i64> = conn
+            .prepare_cached(HELD_UNTIL)?
+            .query_row(params![codec::endpoint_bytes(self.head.endpoint_id), i64::MAX], |row| row.get(0))
             .optional()?
-            .is_some();
+            .flatten();
+        let held_back = held_until.is_some_and(|until| self.due_at.as_millis() < until);
         let status = match (self.claim, held_back, self.attempt_count) {
             (Some(_), _, _) => Status::Delivering,
             (None, true, _) => Status::Waiting,
@@ -184,6 +230,20 @@ pub(crate) fn queued_of_row(row: &Row<'_>) -> Result<Queued, Fault> {
     })
 }
 
+fn held_of_row(row: &Row<'_>) -> Result<Queued, Fault> {
+    let id = DeliveryId::from_parts(row.get(0)?, row.get(1)?);
+    let head = DeliveryHead {
+        id,
+        event_id: EventId::from_parts(row.get(2)?, row.get(3)?),
+        endpoint_id: codec::endpoint_of(row.get(4)?),
+        type_name: row.get(5)?,
+        location_id: tenant_id(row.get(6)?)?,
+        trigger: Trigger::Event,
+        retry_of: None,
+    };
+    Ok(Queued { head, attempt_count: 0, due_at: id.created_at(), claim: Some(Claim(row.get(7)?)) })
+}
+
 fn ended_of_row(row: &Row<'_>) -> Result<Delivery, Fault> {
     let reason = row.get::<_, Option<i64>>(11)?.map(codec::end_reason_of).transpose()?;
     let completed_at = Timestamp::from_millis(row.get(13)?);
@@ -197,7 +257,11 @@ fn ended_of_row(row: &Row<'_>) -> Result<Delivery, Fault> {
 
 /// A delivery by its row's key.
 pub(crate) fn find_key(conn: &Connection, key: i64) -> Result<Option<Found>, Fault> {
-    if let Some(queued) = one(conn, QUEUED, key, queued_of_row)? {
+    let queued = match one(conn, QUEUED, key, queued_of_row)? {
+        None => one(conn, HELD, key, held_of_row)?,
+        queued => queued,
+    };
+    if let Some(queued) = queued {
         return Ok(Some(Found::Queued(queued)));
     }
     let day = day_of(key);
@@ -281,16 +345,30 @@ pub(crate) fn insert_event(tx: &mut Tx<'_>, event: &Event) -> Result<(), Fault> 
         codec::considered_bytes(&event.considered),
         event.payload.as_ref(),
     ])?;
+    tx.inserted.push(InsertedRow::Event(event.id.key()));
     Ok(())
 }
 
-/// `claim`: who holds it from the start.
-pub(crate) fn insert_queued(
-    tx: &mut Tx<'_>,
-    head: &DeliveryHead,
-    due_at: Timestamp,
-    claim: Option<Claim>,
-) -> Result<(), Fault> {
+/// An event's own delivery, held by this process from the start.
+pub(crate) fn insert_held(tx: &mut Tx<'_>, event: &Event, delivery: &NewDelivery) -> Result<(), Fault> {
+    tx.days.get_or_create(tx.conn, day_of(delivery.id.key()))?;
+    tx.conn.prepare_cached(INSERT_HELD)?.execute(params![
+        delivery.id.key(),
+        delivery.id.salt(),
+        event.id.key(),
+        event.id.salt(),
+        codec::endpoint_bytes(delivery.endpoint_id),
+        &*event.type_name,
+        event.location_id.as_ref().map(|id| id.as_str()),
+        tx.claim.0,
+    ])?;
+    tx.inserted.push(InsertedRow::Held(delivery.id.key()));
+    tx.queue_changed(1);
+    Ok(())
+}
+
+/// One that nobody holds.
+pub(crate) fn insert_queued(tx: &mut Tx<'_>, head: &DeliveryHead, due_at: Timestamp) -> Result<(), Fault> {
     // So that the day is there when the delivery ends, and listings know where to look.
     tx.days.get_or_create(tx.conn, day_of(head.id.key()))?;
     tx.conn.prepare_cached(INSERT_QUEUED)?.execute(params![
@@ -305,13 +383,22 @@ pub(crate) fn insert_queued(
         head.retry_of.map(|id| id.key()),
         head.retry_of.map(|id| id.salt()),
         due_at.as_millis(),
-        claim.map(|claim| claim.0),
     ])?;
+    tx.inserted.push(InsertedRow::Queued(head.id.key()));
     tx.queue_changed(1);
     Ok(())
 }
 
-/// Appends an ended delivery to the log. Its queue row, if it had one, is gone already.
+/// Takes an unfinished delivery out, wherever it is.
+pub(crate) fn remove(tx: &mut Tx<'_>, id: DeliveryId) -> Result<(), Fault> {
+    if tx.conn.prepare_cached(DELETE_QUEUED)?.execute([id.key()])? == 0 {
+        tx.conn.prepare_cached(DELETE_HELD)?.execute([id.key()])?;
+    }
+    tx.queue_changed(-1);
+    Ok(())
+}
+
+/// Appends an ended delivery to the log. The row that it had while it was unfinished is gone already.
 pub(crate) fn insert_ended(tx: &mut Tx<'_>, head: &DeliveryHead, ending: Ending<'_>) -> Result<(), Fault> {
     let sql = tx.days.get_or_create(tx.conn, day_of(head.id.key()))?;
     tx.conn.prepare_cached(&sql.insert_delivery)?.execute(params![
@@ -363,13 +450,11 @@ pub(crate) fn note_undelivered(
     location_id: Option<&LocationId>,
 ) -> Result<(), Fault> {
     let Some(sql) = tx.days.get(day_of(event_id.key())) else { return Ok(()) };
-    let location_id = location_id.map(LocationId::as_str);
-    let endpoint_id = codec::endpoint_bytes(endpoint_id);
-    tx.conn.prepare_cached(&sql.insert_undelivered)?.execute(params![
-        event_id.key(),
-        endpoint_id,
-        location_id
-    ])?;
+    let event_key = event_id.key();
+    let row = params![event_key, codec::endpoint_bytes(endpoint_id), location_id.map(LocationId::as_str)];
+    if tx.conn.prepare_cached(&sql.insert_undelivered)?.execute(row)? == 1 {
+        tx.inserted.push(InsertedRow::Undelivered { event_key, endpoint_id });
+    }
     Ok(())
 }
 

@@ -20,6 +20,8 @@ pub(crate) const EXPIRED_ANSWERS: &str = "DELETE FROM kept_answers WHERE (owner,
     (SELECT owner, path, key FROM kept_answers INDEXED BY kept_answers_expiry WHERE expires_at <= ?1 LIMIT ?2)";
 pub(crate) const EXPIRED_QUEUED: &str =
     "DELETE FROM queue WHERE key IN (SELECT key FROM queue WHERE key < ?1 ORDER BY key LIMIT ?2)";
+pub(crate) const EXPIRED_HELD: &str =
+    "DELETE FROM held WHERE key IN (SELECT key FROM held WHERE key < ?1 ORDER BY key LIMIT ?2)";
 pub(crate) const FORGOTTEN_ENDPOINTS: &str = "DELETE FROM endpoints WHERE id IN \
     (SELECT id FROM endpoints INDEXED BY endpoints_deleted WHERE state = 2 AND state_since < ?1 LIMIT ?2)";
 pub(crate) const PROBE: &str = "INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', x'00')";
@@ -54,8 +56,9 @@ fn sweep(tx: &mut Tx<'_>, horizon: Timestamp, now: Timestamp) -> Result<Swept, F
     let answers = tx.conn.prepare_cached(EXPIRED_ANSWERS)?.execute([now.as_millis(), SLICE_ROWS])?;
     let expired = params![first_key_of(first_day_kept), SLICE_ROWS];
     let queued = tx.conn.prepare_cached(EXPIRED_QUEUED)?.execute(expired)?;
-    tx.queue_changed(-(queued as i64));
-    if is_full(answers) || is_full(queued) {
+    let held = tx.conn.prepare_cached(EXPIRED_HELD)?.execute(expired)?;
+    tx.queue_changed(-((queued + held) as i64));
+    if is_full(answers) || is_full(queued) || is_full(held) {
         return Ok(Swept::More);
     }
     match days::all(tx.conn)?.last() {

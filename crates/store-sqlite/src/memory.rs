@@ -1,4 +1,4 @@
-//! What is kept in memory beside the file: routes, API keys, and the count of unfinished deliveries. The writer changes
+//! What is kept in memory beside the file: routes, failing endpoints, API keys, and the count of unfinished deliveries. The writer changes
 //! it after a commit and before it answers.
 
 use std::collections::HashMap;
@@ -8,11 +8,13 @@ use std::sync::atomic::AtomicI64;
 use domain::api_key::ApiKey;
 use domain::id::ApiKeyId;
 use parking_lot::RwLock;
+use store::healths::Healths;
 use store::routes::Routes;
 
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub routes: Routes,
+    pub healths: Healths,
     pub api_keys: RwLock<ApiKeyTable>,
     pub queue_length: AtomicI64,
 }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use store::vault::Vault;
 
 use crate::fault::Fault;
+use crate::log;
 
 const FILE_NAME: &str = "hoopoe.db";
 const LOCK_NAME: &str = "hoopoe.lock";
@@ -22,7 +23,11 @@ pub(crate) const PAGE_BYTES: u32 = 4_096;
 /// Another program, a backup for one, may hold the file for a moment.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// Forward only, in order; the number of the last is the schema's version.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_held.sql"),
+    include_str!("../migrations/0003_health.sql"),
+];
 const CANARY: &[u8] = b"hoopoe";
 const CANARY_CONTEXT: &str = "meta/canary";
 
@@ -190,8 +195,12 @@ fn opens_canary(conn: &Connection, vault: &Vault) -> Result<bool, Fault> {
 /// Whoever has the lock is alone, so every claim is of a process that is gone. One pass over the unfinished deliveries:
 /// an index for this would be written twice per delivery to be read once per start.
 fn free_claims(conn: &Connection, now: Timestamp) -> Result<(), Fault> {
+    let tx = conn.unchecked_transaction()?;
     let sql = "UPDATE queue SET claim = NULL, due_at = ?1 WHERE claim IS NOT NULL";
-    let freed = conn.execute(sql, params![now.as_millis()])?;
+    let mut freed = tx.execute(sql, params![now.as_millis()])?;
+    freed += tx.execute(log::ALL_HELD_TO_QUEUE, params![now.as_millis(), 0])?;
+    tx.execute("DELETE FROM held", [])?;
+    tx.commit()?;
     if freed > 0 {
         tracing::info!(deliveries = freed, "freed the claims of the process before this one");
     }

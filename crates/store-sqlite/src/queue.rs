@@ -3,20 +3,22 @@
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use domain::delivery::{EndReason, Status};
+use domain::delivery::{EndReason, Status, Trigger};
 use domain::event::Event;
-use domain::id::EndpointId;
+use domain::id::{DeliveryId, EndpointId};
 use domain::retry::Verdict;
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use store::StoreError;
+use store::healths::HealthNote;
 use store::once::MaybeOnce;
-use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
+use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
 
 use crate::SqliteStore;
 use crate::codec;
 use crate::days::day_of;
 use crate::fault::Fault;
+use crate::health;
 use crate::log::{self, DeliveryHead, Ending, Found, Queued};
 use crate::once::once;
 use crate::writer::Tx;
@@ -33,6 +35,7 @@ pub(crate) const CLAIM: &str = "UPDATE queue SET claim = ?2 WHERE key = ?1";
 pub(crate) const COMPLETE: &str = "DELETE FROM queue WHERE key = ?1 AND claim = ?2";
 pub(crate) const PUT_OFF: &str = "UPDATE queue SET claim = NULL, due_at = ?3, attempt_count = attempt_count + 1 WHERE key = ?1 AND claim = ?2";
 pub(crate) const RELEASE: &str = "UPDATE queue SET claim = NULL, due_at = ?3 WHERE key = ?1 AND claim = ?2";
+pub(crate) const COMPLETE_HELD: &str = "DELETE FROM held WHERE key = ?1 AND claim = ?2";
 pub(crate) const IS_ENABLED: &str = "SELECT 1 FROM endpoints WHERE id = ?1 AND state = 0";
 
 #[async_trait]
@@ -54,10 +57,13 @@ impl Queue for SqliteStore {
     }
 
     async fn release(&self, releases: Vec<Release>) -> Result<(), StoreError> {
-        self.write("releasing deliveries", move |tx| {
-            releases.iter().try_for_each(|one| release(tx.conn, *one))
-        })
-        .await
+        self.write("releasing deliveries", move |tx| releases.iter().try_for_each(|one| release(tx, *one)))
+            .await
+    }
+
+    async fn note_health(&self, notes: Vec<HealthNote>) -> Result<(), StoreError> {
+        let note_all = move |tx: &mut Tx<'_>| notes.into_iter().try_for_each(|note| health::note(tx, note));
+        self.write("noting the health of endpoints", note_all).await
     }
 
     async fn end_deliveries(
@@ -142,8 +148,7 @@ fn next_due_at(conn: &Connection, id: EndpointId) -> Result<Option<Timestamp>, F
 fn take(tx: &mut Tx<'_>, queued: Queued) -> Result<Option<ClaimedDelivery>, Fault> {
     let head = queued.head;
     let Some(payload) = payload(tx, &head)? else {
-        tx.conn.prepare_cached(log::DELETE_QUEUED)?.execute([head.id.key()])?;
-        tx.queue_changed(-1);
+        log::remove(tx, head.id)?;
         return Ok(None);
     };
     tx.conn.prepare_cached(CLAIM)?.execute(params![head.id.key(), tx.claim.0])?;
@@ -169,14 +174,7 @@ fn payload(tx: &Tx<'_>, head: &DeliveryHead) -> Result<Option<Vec<u8>>, Fault> {
 }
 
 fn record(tx: &mut Tx<'_>, record: &Record) -> Result<Recorded, Fault> {
-    let (key, claim) = (record.delivery.id.key(), record.delivery.claim.0);
-    let held = match record.verdict {
-        Verdict::RetryAt(at) => {
-            tx.conn.prepare_cached(PUT_OFF)?.execute(params![key, claim, at.as_millis()])?
-        }
-        Verdict::Succeeded | Verdict::Ended(_) => tx.conn.prepare_cached(COMPLETE)?.execute([key, claim])?,
-    };
-    if held == 0 {
+    if !let_go(tx, record)? {
         record_late(tx, record)?;
         return Ok(Recorded::Lost);
     }
@@ -190,6 +188,47 @@ fn record(tx: &mut Tx<'_>, record: &Record) -> Result<Recorded, Fault> {
         }
     }
     Ok(Recorded::Applied)
+}
+
+/// Ends the claim as the verdict says. `false`: it did not hold any more.
+fn let_go(tx: &mut Tx<'_>, record: &Record) -> Result<bool, Fault> {
+    let delivery = &record.delivery;
+    let (key, claim) = (delivery.id.key(), delivery.claim.0);
+    let from_the_start = delivery.attempt_count == 0 && delivery.trigger == Trigger::Event;
+    let let_go = match record.verdict {
+        Verdict::RetryAt(at) if from_the_start && put_back(tx, (delivery.id, delivery.claim), (at, 1))? => 1,
+        Verdict::RetryAt(at) => {
+            tx.conn.prepare_cached(PUT_OFF)?.execute(params![key, claim, at.as_millis()])?
+        }
+        Verdict::Succeeded | Verdict::Ended(_) => {
+            let held = if from_the_start {
+                tx.conn.prepare_cached(COMPLETE_HELD)?.execute([key, claim])?
+            } else {
+                0
+            };
+            if held == 0 { tx.conn.prepare_cached(COMPLETE)?.execute([key, claim])? } else { held }
+        }
+    };
+    Ok(let_go == 1)
+}
+
+/// Moves a delivery that is held from the start to the queue, due at a time, after so many attempts. `false`: it is not
+/// held so.
+fn put_back(
+    tx: &mut Tx<'_>,
+    (id, claim): (DeliveryId, Claim),
+    (due_at, attempt_count): (Timestamp, u32),
+) -> Result<bool, Fault> {
+    let copied = tx.conn.prepare_cached(log::HELD_TO_QUEUE)?.execute(params![
+        due_at.as_millis(),
+        attempt_count,
+        id.key(),
+        claim.0,
+    ])?;
+    if copied == 1 {
+        tx.conn.prepare_cached(log::DELETE_HELD)?.execute([id.key()])?;
+    }
+    Ok(copied == 1)
 }
 
 /// The claim is gone. Where the delivery has ended, its log shows the attempt that was made all the same.
@@ -235,9 +274,12 @@ fn head_of(delivery: &ClaimedDelivery) -> DeliveryHead {
     }
 }
 
-fn release(conn: &Connection, release: Release) -> Result<(), Fault> {
+fn release(tx: &mut Tx<'_>, release: Release) -> Result<(), Fault> {
+    if put_back(tx, (release.id, release.claim), (release.due_at, 0))? {
+        return Ok(());
+    }
     let due_at = release.due_at.as_millis();
-    conn.prepare_cached(RELEASE)?.execute(params![release.id.key(), release.claim.0, due_at])?;
+    tx.conn.prepare_cached(RELEASE)?.execute(params![release.id.key(), release.claim.0, due_at])?;
     Ok(())
 }
 
@@ -261,8 +303,7 @@ pub(crate) fn end_unattempted(
     reason: EndReason,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    tx.conn.prepare_cached(log::DELETE_QUEUED)?.execute([queued.head.id.key()])?;
-    tx.queue_changed(-1);
+    log::remove(tx, queued.head.id)?;
     let ending = Ending {
         status: reason.status(),
         reason: Some(reason),

@@ -1,8 +1,8 @@
 //! The one writer: a thread that owns the only connection that writes.
 //!
 //! It waits for an operation, opens a transaction, runs whatever else has arrived, commits (one fsync for all), brings
-//! the memory up to date, and only then answers. Each operation runs in its own savepoint, so that a refused one spoils
-//! no other; a failed disk or commit undoes the whole batch and everybody is told `Unavailable`. No waiting for company:
+//! the memory up to date, and only then answers. Each operation can be undone by itself, so that a refused one spoils no
+//! other; a failed disk or commit undoes the whole batch and everybody is told `Unavailable`. No waiting for company:
 //! company gathers while the fsync before runs.
 
 use std::any::Any;
@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use crate::checkpoint::{self, Checkpoints};
 use crate::days::Days;
 use crate::fault::{self, Fault};
+use crate::log::InsertedRow;
 use crate::memory::Memory;
 use crate::stats::Stats;
 
@@ -39,6 +40,8 @@ pub(crate) struct Tx<'c> {
     pub vault: &'c Vault,
     /// Under which this process holds deliveries.
     pub claim: Claim,
+    /// What the running operation has inserted, for [`Undo::Rows`].
+    pub inserted: Vec<InsertedRow>,
     effects: Vec<Effect>,
     queue_change: i64,
 }
@@ -86,13 +89,13 @@ impl Writer {
     }
 
     /// Runs `work` in the next transaction and answers when it is durable. Dropping the future does not stop the work.
-    pub(crate) async fn write<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    pub(crate) async fn write<T, F>(&self, doing: &'static str, undo: Undo, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.send(Box::new(Call { doing, work: Some(work), result: None, reply }))?;
+        self.send(Box::new(Call { doing, undo, work: Some(work), result: None, reply }))?;
         answer.await.unwrap_or_else(|_| Err(fault::closed()))
     }
 
@@ -118,6 +121,15 @@ impl Writer {
     }
 }
 
+/// What undoes an operation that fails for a fault of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undo {
+    /// Its own savepoint. SQLite then copies every page before the operation changes it.
+    Savepoint,
+    /// The rows that it has inserted are deleted again: for what only inserts, thousands of times a second.
+    Rows,
+}
+
 /// One caller's operation.
 trait Operation: Send {
     /// `Err`: the transaction is lost, for everybody in it.
@@ -133,6 +145,7 @@ enum Batch {
 
 struct Call<T, F> {
     doing: &'static str,
+    undo: Undo,
     work: Option<F>,
     /// Still `None` after `work` was taken: it panicked.
     result: Option<Result<T, StoreError>>,
@@ -149,25 +162,26 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Fault> {
-        let effects = tx.effects.len();
-        let queue_change = tx.queue_change;
-        tx.conn.prepare_cached("SAVEPOINT operation")?.execute([])?;
+        let before = (tx.effects.len(), tx.queue_change);
+        tx.inserted.clear();
+        if self.undo == Undo::Savepoint {
+            tx.conn.prepare_cached("SAVEPOINT operation")?.execute([])?;
+        }
         let work = self.work.take().expect("an operation is run once");
         match work(tx) {
             Ok(value) => self.result = Some(Ok(value)),
             Err(fault) if fault.is_own() => {
-                tx.conn.prepare_cached("ROLLBACK TO operation")?.execute([])?;
-                tx.effects.truncate(effects);
-                tx.queue_change = queue_change;
-                tx.days.rolled_back(tx.conn)?;
                 self.result = Some(Err(fault.told(self.doing)));
+                self.take_back(tx, before)?;
             }
             Err(fault) => {
                 self.result = Some(Err(fault::closed()));
                 return Err(fault);
             }
         }
-        tx.conn.prepare_cached("RELEASE operation")?.execute([])?;
+        if self.undo == Undo::Savepoint {
+            tx.conn.prepare_cached("RELEASE operation")?.execute([])?;
+        }
         Ok(())
     }
 
@@ -182,6 +196,26 @@ where
         };
         // The caller may be gone; what was done stays done.
         let _ = self.reply.send(result);
+    }
+}
+
+impl<T, F> Call<T, F> {
+    /// After a fault of the operation's own; `before`: effects and change of the queue's length.
+    fn take_back(&self, tx: &mut Tx<'_>, before: (usize, i64)) -> Result<(), Fault> {
+        match self.undo {
+            Undo::Savepoint => {
+                tx.conn.prepare_cached("ROLLBACK TO operation")?.execute([])?;
+                tx.days.rolled_back(tx.conn)?;
+            }
+            Undo::Rows => {
+                for row in std::mem::take(&mut tx.inserted).iter().rev() {
+                    row.delete(tx)?;
+                }
+            }
+        }
+        tx.effects.truncate(before.0);
+        tx.queue_change = before.1;
+        Ok(())
     }
 }
 
@@ -210,6 +244,7 @@ impl WriterThread {
             days: &mut parts.days,
             vault: &parts.vault,
             claim: parts.claim,
+            inserted: Vec::new(),
             effects: Vec::new(),
             queue_change: 0,
         };

@@ -28,6 +28,8 @@ pub struct Rotation {
     pub now: Timestamp,
 }
 
+/// An endpoint that is moved, enabled, disabled or deleted loses what `Queue::note_health` kept of it.
+///
 /// Secrets and header values are sealed by the backend with the vault; here they are in the clear.
 #[async_trait]
 pub trait Endpoints {

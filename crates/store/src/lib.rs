@@ -11,6 +11,7 @@ pub mod deliveries;
 pub mod endpoints;
 pub mod error;
 pub mod events;
+pub mod healths;
 pub mod maintenance;
 pub mod once;
 pub mod page;
@@ -38,4 +39,6 @@ pub trait Store:
 {
     /// Who is registered where, in memory. After a write of this store returns, no later reader sees the older state.
     fn routes(&self) -> &routes::Routes;
+    /// Which endpoints fail, in memory, with the same promise.
+    fn healths(&self) -> &healths::Healths;
 }

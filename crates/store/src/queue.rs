@@ -14,6 +14,7 @@ use domain::retry::Verdict;
 use domain::time::Timestamp;
 
 use crate::StoreError;
+use crate::healths::HealthNote;
 use crate::once::MaybeOnce;
 
 /// Under which a process holds a delivery. A record with a claim that no longer holds changes nothing (compare-and-set).
@@ -97,6 +98,10 @@ pub trait Queue {
     async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, StoreError>;
     /// Gives claims back, at a shutdown or when a lane is paused.
     async fn release(&self, releases: Vec<Release>) -> Result<(), StoreError>;
+    /// Keeps what became of circuits, one transaction for all; see [`Healths`](crate::healths::Healths). A note whose receiver is no longer
+    /// the endpoint's changes nothing. While an endpoint's circuit is not closed, its unheld deliveries that are due before
+    /// `held_until` are shown as waiting.
+    async fn note_health(&self, notes: Vec<HealthNote>) -> Result<(), StoreError>;
     /// Ends up to `limit` unheld deliveries of the endpoint without an attempt; how many ended.
     async fn end_deliveries(
         &self,

@@ -14,8 +14,8 @@ use domain::id::EndpointId;
 use domain::scope::{Owner, Scope};
 use domain::secret::Secrets;
 use http::{StatusCode, Uri};
-use store::StoreError;
 use store::endpoints::EndpointFilter;
+use store::{Store, StoreError};
 
 pub(crate) use secret::{
     __path_get_secret, __path_promote_secret, __path_rotate_secret, get_secret, promote_secret, rotate_secret,
@@ -63,7 +63,7 @@ pub(crate) async fn list_endpoints(
         .filter(owner.as_ref().map(Owner::id));
     let filter = EndpointFilter { owner };
     let page = api.store.list_endpoints(&caller.scope, filter, list.request(&wish)?).await?;
-    Ok(answer::ok(&list.listing(page, |endpoint| EndpointView::of(&endpoint))))
+    Ok(answer::ok(&list.listing(page, |endpoint| shown(&*api.store, &endpoint))))
 }
 
 fn owner_filter(params: &mut Params) -> Option<Owner> {
@@ -155,7 +155,7 @@ pub(crate) async fn get_endpoint(
     Id(id): Id<EndpointId>,
 ) -> Result<Response, Problem> {
     let endpoint = api.store.endpoint(&caller.scope, id).await.map_err(no_endpoint)?;
-    Ok(answer::ok(&EndpointView::of(&endpoint)))
+    Ok(answer::ok(&shown(&*api.store, &endpoint)))
 }
 
 /// Change an endpoint.
@@ -179,7 +179,7 @@ pub(crate) async fn update_endpoint(
     let changed =
         api.store.update_endpoint(&caller.scope, id, patch, now, None).await.map_err(no_endpoint)?;
     api.engine.endpoint_changed(id);
-    Ok(answer::ok(&EndpointView::of(&changed)))
+    Ok(answer::ok(&shown(&*api.store, &changed)))
 }
 
 /// Delete an endpoint.
@@ -198,6 +198,11 @@ pub(crate) async fn delete_endpoint(
     api.store.delete_endpoint(&caller.scope, id, api.clock.now()).await.map_err(no_endpoint)?;
     api.engine.endpoint_changed(id);
     Ok(answer::no_content())
+}
+
+/// With its health as it is now.
+fn shown(store: &dyn Store, endpoint: &Endpoint) -> EndpointView {
+    EndpointView::of(endpoint, store.healths().of(endpoint).as_ref())
 }
 
 fn no_endpoint(error: StoreError) -> Problem {

@@ -8,7 +8,7 @@ use domain::endpoint::{Endpoint, EndpointPatch};
 use domain::id::EndpointId;
 use http::StatusCode;
 
-use super::no_endpoint;
+use super::{no_endpoint, shown};
 use crate::Api;
 use crate::answer;
 use crate::body::Command;
@@ -69,13 +69,14 @@ async fn switch(
 ) -> Result<Response, Problem> {
     Fields::of_optional(&command.body)?.finish()?;
     once(api, caller, command, async |keep| {
-        let keep =
-            keep.answer(|endpoint: &Endpoint| (StatusCode::OK, answer::bytes(&EndpointView::of(endpoint))));
+        let store = Arc::clone(&api.store);
+        let keep = keep
+            .answer(move |endpoint: &Endpoint| (StatusCode::OK, answer::bytes(&shown(&*store, endpoint))));
         let now = api.clock.now();
         let changed =
             api.store.update_endpoint(&caller.scope, id, patch, now, keep).await.map_err(no_endpoint)?;
         api.engine.endpoint_changed(id);
-        Ok(answer::ok(&EndpointView::of(&changed)))
+        Ok(answer::ok(&shown(&*api.store, &changed)))
     })
     .await
 }

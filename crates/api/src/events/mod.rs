@@ -26,6 +26,9 @@ use crate::problem::{Code, Problem};
 use crate::query::Params;
 use crate::views::EventAccepted;
 
+/// Where events are published, one by one.
+pub(crate) const PUBLISH_PATH: &str = "/v1/events";
+
 /// What a request says about its events beside the payload.
 #[derive(Debug, Clone)]
 pub(crate) struct Wishes {

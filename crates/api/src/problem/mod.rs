@@ -8,12 +8,14 @@ mod of_payload;
 mod of_store;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use domain::limits::FAULTS_MAX;
 use http::{HeaderValue, header};
 use serde::Serialize;
+use store::StoreError;
 use utoipa::ToSchema;
 
 pub use codes::Code;
@@ -30,6 +32,8 @@ pub(crate) struct Problem {
     errors: Vec<Fault>,
     /// `WWW-Authenticate`, where credentials are missing or refused.
     challenge: Option<&'static str>,
+    /// Our own failure behind it: for the operator's log, never for the caller.
+    pub(crate) cause: Option<Arc<StoreError>>,
 }
 
 /// One fault and its place.
@@ -43,7 +47,7 @@ pub(crate) struct Fault {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), challenge: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), challenge: None, cause: None }
     }
 
     pub(crate) fn not_found(what: &'static str) -> Self {
@@ -69,6 +73,11 @@ impl Problem {
 
     pub(crate) fn with_challenge(mut self, challenge: &'static str) -> Self {
         self.challenge = Some(challenge);
+        self
+    }
+
+    fn caused_by(mut self, cause: StoreError) -> Self {
+        self.cause = Some(Arc::new(cause));
         self
     }
 

@@ -1,4 +1,4 @@
-//! What a store refuses or fails at, as a problem. A failure of ours is logged here, once, and not told.
+//! What a store refuses or fails at, as a problem. A failure of ours goes along as its cause, for the log, and is not told.
 
 use domain::secret::RotationFault;
 use store::StoreError;
@@ -30,14 +30,16 @@ impl From<StoreError> for Problem {
             StoreError::InvalidCursor => {
                 Self::new(Code::InvalidCursor, "the cursor does not belong to this list: begin without one")
             }
-            StoreError::Unavailable { reason } => unavailable(&reason),
-            StoreError::Internal { doing, source } => {
-                tracing::error!(doing, error = &*source as &dyn std::error::Error, "the store failed");
-                Self::new(
-                    Code::InternalError,
-                    "the server failed; nothing is promised: repeat it, and tell the operator the requestId if it happens again",
-                )
-            }
+            StoreError::Unavailable { .. } => Self::new(
+                Code::StoreUnavailable,
+                "the store did not answer; nothing is promised: repeat the request with the same Idempotency-Key",
+            )
+            .caused_by(error),
+            StoreError::Internal { .. } => Self::new(
+                Code::InternalError,
+                "the server failed; nothing is promised: repeat it, and tell the operator the requestId if it happens again",
+            )
+            .caused_by(error),
         }
     }
 }
@@ -49,12 +51,4 @@ fn of_rotation(fault: RotationFault) -> Problem {
         RotationFault::GraceOutOfRange => Code::InvalidRequest,
     };
     Problem::new(code, fault.to_string())
-}
-
-fn unavailable(reason: &str) -> Problem {
-    tracing::warn!(reason, "the store is unavailable");
-    Problem::new(
-        Code::StoreUnavailable,
-        "the store did not answer; nothing is promised: repeat the request with the same Idempotency-Key",
-    )
 }

@@ -30,6 +30,7 @@ pub(crate) struct DeliveryRow {
     status: &'static str,
     /// Finished attempts.
     attempt_count: u32,
+    /// Null once it is finished, and while it waits: its endpoint's `health` says for what.
     #[schema(required, format = DateTime)]
     next_attempt_at: Option<String>,
     #[schema(format = DateTime)]
@@ -186,8 +187,8 @@ impl TimingsView {
 /// A header that came several times is one value, joined by commas (RFC 9110 §5.3).
 fn headers_of(list: &HeaderList) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::<String, String>::new();
-    for (name, value) in list {
-        let joined = headers.entry(name.clone()).or_default();
+    for (name, value) in list.iter() {
+        let joined = headers.entry(name.to_owned()).or_default();
         if !joined.is_empty() {
             joined.push_str(", ");
         }

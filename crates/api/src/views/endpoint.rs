@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::endpoint::{Endpoint, Subscription};
-use domain::health::describe;
+use domain::health::{Failing, describe};
 use domain::secret::Secrets;
 use domain::time::Timestamp;
 use serde::Serialize;
@@ -62,14 +62,18 @@ pub(crate) struct EndpointView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Health)]
 struct HealthView {
-    /// `healthy` or `disabled`.
+    /// `healthy`; `failing`: so many attempts failed in a row that new events wait, and one attempt at a time tests the
+    /// receiver; `recovering`: it answers again, and what waited is being sent; `disabled`.
     state: &'static str,
-    /// Why it is disabled: `by-hand`, `gone` or `failing`.
+    /// Why it is disabled: `by-hand`, `gone` or `failing`. While it is failing, how the latest attempt ended: `http-error`,
+    /// `timeout`, `dns`, `connect`, `tls`, `blocked` or `protocol`.
     #[schema(required)]
     reason: Option<&'static str>,
+    /// When the state began; while it is failing, when the first of the attempts failed.
     #[schema(format = DateTime)]
     since: String,
-    message: &'static str,
+    /// A sentence for the receiver's owner.
+    message: String,
 }
 
 /// A new endpoint, with its secret this once.
@@ -98,7 +102,8 @@ pub(crate) struct SecretView {
 }
 
 impl EndpointView {
-    pub(crate) fn of(endpoint: &Endpoint) -> Self {
+    /// `failing`: what is kept of the endpoint as it stands.
+    pub(crate) fn of(endpoint: &Endpoint, failing: Option<&Failing>) -> Self {
         let owned_by = |kind| (endpoint.owner.kind() == kind).then(|| endpoint.owner.id().to_owned());
         Self {
             id: text(endpoint.id),
@@ -116,7 +121,7 @@ impl EndpointView {
             retry_schedule: endpoint.retry_schedule.clone(),
             skip_own_events: endpoint.skip_own_events,
             enabled: endpoint.is_enabled(),
-            health: HealthView::of(endpoint),
+            health: HealthView::of(endpoint, failing),
             created_at: time(endpoint.created_at),
             updated_at: time(endpoint.updated_at),
         }
@@ -131,8 +136,8 @@ fn names(subscription: &Subscription) -> Vec<String> {
 }
 
 impl HealthView {
-    fn of(endpoint: &Endpoint) -> Self {
-        let health = describe(endpoint);
+    fn of(endpoint: &Endpoint, failing: Option<&Failing>) -> Self {
+        let health = describe(endpoint, failing);
         Self {
             state: health.state,
             reason: health.reason,
@@ -145,11 +150,11 @@ impl HealthView {
 impl EndpointCreated {
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         let secret = Some(endpoint.secrets.current.expose().to_owned());
-        Self { endpoint: EndpointView::of(endpoint), secret }
+        Self { endpoint: EndpointView::of(endpoint, None), secret }
     }
 
     pub(crate) fn without_secret(endpoint: &Endpoint) -> Self {
-        Self { endpoint: EndpointView::of(endpoint), secret: None }
+        Self { endpoint: EndpointView::of(endpoint, None), secret: None }
     }
 }
 

@@ -163,11 +163,11 @@ fn retry_after(headers: &HeaderMap) -> Option<String> {
 /// As many as fit into `RESPONSE_HEADER_BYTES_MAX`, in order.
 fn kept_headers(headers: &HeaderMap) -> HeaderList {
     let mut room = RESPONSE_HEADER_BYTES_MAX;
-    let mut kept = HeaderList::with_capacity(headers.len());
+    let mut kept = HeaderList::with_capacity(headers.len(), 32 * headers.len());
     for (name, value) in headers {
         let Some(left) = room.checked_sub(name.as_str().len() + value.len()) else { break };
         room = left;
-        kept.push((name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        kept.push_bytes(name.as_str(), value.as_bytes());
     }
     kept
 }

@@ -14,6 +14,7 @@ use domain::retry::Verdict;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
 use store::events::Hold;
+use store::healths::{HealthNote, Healths};
 use store::maintenance::{Maintenance, Swept};
 use store::once::MaybeOnce;
 use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 #[derive(Debug, Default)]
 pub(crate) struct FakeStore {
     routes: Routes,
+    healths: Healths,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct State {
     /// Looking for what is due panics, once.
     pub(crate) panics: bool,
     pub(crate) horizons: Vec<Timestamp>,
+    /// Notes of circuits, in order.
+    pub(crate) notes: Vec<HealthNote>,
 }
 
 #[derive(Debug)]
@@ -164,6 +168,12 @@ impl Queue for FakeStore {
             }
         })
     }
+    async fn note_health(&self, notes: Vec<HealthNote>) -> Result<(), StoreError> {
+        self.reach(|state| {
+            notes.iter().for_each(|note| self.healths.put(note.clone()));
+            state.notes.extend(notes);
+        })
+    }
     async fn end_deliveries(
         &self,
         endpoint_id: EndpointId,
@@ -205,5 +215,8 @@ impl Maintenance for FakeStore {
 impl Store for FakeStore {
     fn routes(&self) -> &Routes {
         &self.routes
+    }
+    fn healths(&self) -> &Healths {
+        &self.healths
     }
 }

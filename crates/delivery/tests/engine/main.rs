@@ -1,5 +1,6 @@
 //! The engine with a scripted receiver, a store in memory and a clock that is moved by hand.
 
+mod circuit;
 mod fake_store;
 mod gone;
 mod script;

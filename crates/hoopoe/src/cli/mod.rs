@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Commands read arguments, call the library and print; no rule lives here.
 
+mod bench;
 mod connection;
 mod openapi;
 mod serve;
@@ -26,6 +27,8 @@ enum Command {
     Trigger(trigger::TriggerArgs),
     /// Check a webhook's signature and explain why it does not match
     Verify(verify::VerifyArgs),
+    /// Measure this binary on this machine
+    Bench(bench::BenchArgs),
     /// Print the API's OpenAPI document
     Openapi,
 }
@@ -39,6 +42,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args),
         Command::Trigger(args) => trigger::run(args),
         Command::Verify(args) => verify::run(&args),
+        Command::Bench(args) => bench::run(args),
         Command::Openapi => openapi::run(),
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn write(page: &mut Page<'_>, api: &CountersView) -> fmt::Result {
     let requests = api.requests.iter().map(|(kind, count)| {
         let route = if kind.route.is_empty() { "none" } else { kind.route.as_str() };
         let class = format!("{}xx", kind.status_class);
-        ([("method", kind.method.clone()), ("route", route.to_owned()), ("status_class", class)], *count)
+        ([("method", kind.method.to_owned()), ("route", route.to_owned()), ("status_class", class)], *count)
     });
     page.counters("http_requests", "Answered requests of the API", requests)?;
     let durations = Distribution {

@@ -19,6 +19,12 @@ pub(super) fn write(page: &mut Page<'_>, engine: &Counters) -> fmt::Result {
     page.gauge("deliveries_in_flight", "Attempts running now", engine.in_flight())?;
     page.gauge("deliveries_claimed", "Deliveries held in memory now", engine.claimed())?;
     page.gauge("outcomes_unrecorded", "Outcomes that wait to be recorded now", engine.unrecorded())?;
+    page.gauge("circuits_open", "Endpoints to which nothing but probes is sent now", engine.circuits_open())?;
+    page.counter(
+        "circuit_openings",
+        "Circuits opened because an endpoint failed",
+        engine.circuit_openings(),
+    )?;
     page.counter("outcomes_recorded", "Outcomes recorded", engine.recorded())?;
     page.counter("outcomes_lost", "Outcomes whose claim no longer held", engine.lost())?;
     page.counter("outcomes_unrecordable", "Outcomes that the store refused for good", engine.unrecordable())?;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod bench;
 mod command_line;
 mod disk;
 #[cfg(target_os = "linux")]

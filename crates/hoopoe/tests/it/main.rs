@@ -5,6 +5,7 @@
 mod api_keys;
 mod bad_input;
 mod batch;
+mod circuit;
 mod delivering;
 mod documents;
 mod endpoint_urls;

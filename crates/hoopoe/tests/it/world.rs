@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::id::IdSource;
 use domain::time::{Clock as _, Timestamp};
 use hoopoe::config::{Config, PLATFORM_KEY_VARIABLE, ServeArgs};
 use hoopoe::server::{Parts, Server};
@@ -18,6 +19,8 @@ pub(crate) struct World {
     pub(crate) receiver: Receiver,
     /// With the platform's key.
     pub(crate) api: Client,
+    ids: Arc<IdSource>,
+    config: Config,
     server: Server,
     dir: TempDir,
 }
@@ -40,10 +43,20 @@ impl World {
         let config =
             Config::load(args, |name| (name == PLATFORM_KEY_VARIABLE).then(|| KEY.to_owned())).unwrap();
         let clock = ManualClock::at_real_time();
-        let parts = Parts { clock: Arc::new(clock.clone()), ids: Arc::new(seeded_ids()), jitter_seed: 7 };
+        let ids = Arc::new(seeded_ids());
+        let parts = Parts { clock: Arc::new(clock.clone()), ids: Arc::clone(&ids), jitter_seed: 7 };
         let server = Server::start(&config, parts).await.unwrap();
         let api = Client::new(format!("http://{}", server.address())).with_key(KEY);
-        Self { clock, receiver: Receiver::start().await, api, server, dir }
+        Self { clock, receiver: Receiver::start().await, api, ids, config, server, dir }
+    }
+
+    /// Ends the server as SIGTERM would and starts another one on its data, at the same time of the clock.
+    pub(crate) async fn restart(self) -> Self {
+        self.server.stop().await;
+        let (clock, ids) = (Arc::new(self.clock.clone()), Arc::clone(&self.ids));
+        let server = Server::start(&self.config, Parts { clock, ids, jitter_seed: 8 }).await.unwrap();
+        let api = Client::new(format!("http://{}", server.address())).with_key(KEY);
+        Self { api, server, ..self }
     }
 
     /// Ends the server as SIGTERM would.

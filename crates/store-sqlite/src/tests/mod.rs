@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::attempt::{Attempt, Timings};
+use domain::attempt::{Attempt, HeaderList, Timings};
 use domain::delivery::Trigger;
 use domain::endpoint::{Endpoint, EndpointState, Subscription};
 use domain::event::{Considered, Event, Fate, Visibility};
@@ -105,7 +105,7 @@ impl World {
             status_code: Some(if succeeded { 200 } else { 503 }),
             error: None,
             remote_address: None,
-            request_headers: vec![],
+            request_headers: HeaderList::default(),
             response: None,
             timings: Timings::default(),
         };

@@ -4,10 +4,10 @@ use rusqlite::Connection;
 
 use super::World;
 use crate::days::{DAY_EXISTS, DAYS, DaySql, day_at};
-use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, queued_keys_sql};
-use crate::events::{EventOrder, Place, events_sql, undelivered_sql, unfinished_sql};
+use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queued_keys_sql};
+use crate::events::{EventOrder, Place, events_sql, held_sql, undelivered_sql, unfinished_sql};
 use crate::maintenance::{self, emptying_sql};
-use crate::{api_keys, endpoint_rows, endpoints, log, once, queue, scope, tenants};
+use crate::{api_keys, endpoint_rows, endpoints, health, log, once, queue, scope, tenants};
 
 #[tokio::test]
 async fn no_statement_scans_a_table_or_sorts() {
@@ -92,7 +92,11 @@ fn fixed() -> Vec<String> {
         log::INSERT_QUEUED,
         log::QUEUED,
         log::DELETE_QUEUED,
-        log::HELD_BACK,
+        log::INSERT_HELD,
+        log::HELD,
+        log::HELD_TO_QUEUE,
+        log::DELETE_HELD,
+        log::HELD_UNTIL,
         queue::NEXT_DUE_ENDPOINT,
         queue::DUE_ROWS,
         queue::NEXT_DUE_AT,
@@ -100,7 +104,12 @@ fn fixed() -> Vec<String> {
         queue::COMPLETE,
         queue::PUT_OFF,
         queue::RELEASE,
+        queue::COMPLETE_HELD,
+        maintenance::EXPIRED_HELD,
         queue::IS_ENABLED,
+        health::PUT,
+        health::DELETE,
+        health::IS_RECEIVER,
         once::TAKEN,
         once::KEEP,
         once::KEPT,
@@ -146,6 +155,7 @@ fn of_day(day: i64) -> Vec<String> {
         sql.insert_delivery,
         sql.insert_attempt,
         sql.insert_undelivered,
+        sql.delete_event,
         sql.delete_undelivered,
         sql.payload,
         log::ended_sql(day),
@@ -161,6 +171,7 @@ fn listings(day: i64) -> Vec<String> {
     for order in DeliveryOrder::ALL {
         listings.push(ended_keys_sql(day, order));
         listings.push(queued_keys_sql(order));
+        listings.extend(held_keys_sql(order));
     }
     listings.extend(
         [EventOrder::Time, EventOrder::Location, EventOrder::Company].map(|order| events_sql(day, order)),
@@ -168,6 +179,7 @@ fn listings(day: i64) -> Vec<String> {
     for place in [Place::Anywhere, Place::OneLocation] {
         listings.push(undelivered_sql(day, place));
         listings.push(unfinished_sql(place));
+        listings.push(held_sql(place));
     }
     listings
 }

@@ -20,6 +20,7 @@ pub mod crashes;
 pub mod delivery_lists;
 pub mod endpoints;
 pub mod event_lists;
+pub mod health;
 pub mod histories;
 pub mod maintenance;
 pub mod once;
@@ -159,6 +160,13 @@ macro_rules! conformance_suite {
                 a_release_of_what_is_not_held_changes_nothing,
                 due_endpoints_come_in_pages_by_their_ids,
                 a_retry_is_claimed_with_its_origin,
+            }
+            health {
+                a_note_reads_back_also_after_a_restart_until_it_is_healthy_again,
+                what_makes_another_receiver_of_an_endpoint_forgets_its_health,
+                a_note_of_a_receiver_that_is_no_longer_changes_nothing,
+                what_an_open_circuit_holds_back_is_shown_as_waiting,
+                what_an_open_circuit_holds_back_can_be_claimed_all_the_same,
             }
             recording {
                 a_success_ends_the_delivery_with_its_attempt_in_the_log,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::attempt::{Attempt, Response, Timings};
+use domain::attempt::{Attempt, HeaderList, Response, Timings};
 use domain::delivery::{EndReason, Status};
 use domain::outcome::Outcome;
 use domain::retry::Verdict;
@@ -30,8 +30,7 @@ pub async fn a_success_ends_the_delivery_with_its_attempt_in_the_log(stage: &mut
 
 pub async fn an_attempt_reads_back_as_it_was_recorded(stage: &mut Stage) {
     let endpoint = stage.endpoint(&location("loc")).await;
-    let pairs =
-        |pairs: &[(&str, &str)]| pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+    let pairs = |pairs: &[(&str, &str)]| pairs.iter().copied().collect::<HeaderList>();
     let body = Bytes::from((0..65_536_u32).map(|n| (n % 256) as u8).collect::<Vec<_>>());
     let response = Response {
         headers: pairs(&[("set-cookie", "a=1"), ("x", ""), ("set-cookie", "b='2'\t é")]),
@@ -55,7 +54,7 @@ pub async fn an_attempt_reads_back_as_it_was_recorded(stage: &mut Stage) {
         status_code: None,
         error: None,
         remote_address: None,
-        request_headers: vec![],
+        request_headers: HeaderList::default(),
         response: None,
         timings: Timings::default(),
         ..stage.attempt(2, Verdict::RetryAt(at(5)), at(5))

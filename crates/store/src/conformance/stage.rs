@@ -184,7 +184,7 @@ impl Stage {
             status_code: Some(if succeeded { 200 } else { 503 }),
             error: (!succeeded).then(|| "the receiver answered 503".to_owned()),
             remote_address: Some("203.0.113.7:443".to_owned()),
-            request_headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            request_headers: [("content-type", "application/json")].into_iter().collect(),
             response: Some(Response { body: Bytes::from_static(b"ok"), ..Response::default() }),
             timings: Timings { wait_ms: Some(50), ..Timings::default() },
         }

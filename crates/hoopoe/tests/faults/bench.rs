@@ -1,0 +1,57 @@
+//! The benchmark runs with the real binary, and what it reports adds up. How fast anything is, is not tested here.
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::Finished;
+
+use crate::site::binary;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_benchmark_sent_has_arrived_and_nothing_is_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let limit = bench(&dir, &["limit", "--pairs", "1", "--seconds", "1"]).await;
+    let report = only_report(&limit);
+    assert!(number(&report["sent"]) > 0, "{report}");
+    assert_eq!(report["sent"], report["received"]);
+
+    let shape = ["--batch", "10", "--fan-out", "2", "--endpoints", "4"];
+    let e2e = bench(&dir, &[&["e2e", "--pairs", "1", "--seconds", "1"], &shape[..]].concat()).await;
+    let report = only_report(&e2e);
+    assert!(number(&report["accepted"]) > 0, "{report}");
+    assert_eq!(number(&report["delivered"]), 2 * number(&report["accepted"]), "{report}");
+    assert_eq!(report["repeated"], 0);
+    // Every commit was synced before its events were answered.
+    assert!(
+        (1..=number(&report["accepted"]) + number(&report["delivered"]))
+            .contains(&number(&report["commits"]))
+    );
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "a data directory is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_benchmark_says_which_folder_it_cannot_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing");
+    let done = binary().args(["bench", "limit", "--dir"]).args([&missing]).run(b"").await;
+    assert_eq!(done.code, Some(1));
+    assert!(done.stderr.contains("missing") && done.stderr.lines().count() == 1, "{}", done.stderr);
+}
+
+async fn bench(dir: &TempDir, args: &[&str]) -> Finished {
+    let small = ["--connections", "4", "--threads", "1", "--dir"];
+    let program = binary().args(["bench"]).args(args).args(small).args([dir.path()]);
+    let done = program.run(b"").await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    done
+}
+
+/// The one line of JSON between the tables.
+fn only_report(done: &Finished) -> Value {
+    let lines: Vec<_> = done.stdout.lines().filter(|line| line.starts_with('{')).collect();
+    assert_eq!(lines.len(), 1, "{}", done.stdout);
+    serde_json::from_str(lines[0]).unwrap()
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap()
+}
