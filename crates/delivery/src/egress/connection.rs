@@ -28,7 +28,7 @@ use super::socket::Meter;
 use crate::request::Outgoing;
 
 /// An answer's head may take this much memory while it comes in, bytes; what is longer is a protocol error.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+const HEAD_BYTES_MAX: usize = 32 * 1024;
 const HEAD_LINES_MAX: usize = 128;
 /// HTTP/2 flow control: no more than is kept of one answer, and of all answers of a connection together.
 const STREAM_WINDOW_BYTES: u32 = 128 * 1024;
@@ -123,13 +123,18 @@ impl Http1 {
         let request = request(outgoing.target.path.clone(), headers, outgoing, progress);
         let read_before = self.read.load(Ordering::Relaxed);
         self.peer.meter.allow(1);
-        if std::mem::replace(&mut self.is_kept, true) {
+        let is_kept = std::mem::replace(&mut self.is_kept, true);
+        if is_kept {
             self.peer.meter.expect_quiet();
         }
-        self.sender.send_request(request).await.map_err(|fault| Broken {
-            failure: failure(&fault, &self.peer.meter),
-            // Cancelled: it was closed before the request was begun, maybe because something came unasked.
-            before_any_answer: fault.is_canceled() || self.read.load(Ordering::Relaxed) == read_before,
+        self.sender.send_request(request).await.map_err(|fault| {
+            let read = self.read.load(Ordering::Relaxed);
+            // Cancelled: the connection ended before the request was begun, maybe because something came unasked.
+            let failure = match fault.is_canceled() && read > 0 && !is_kept {
+                true => Failure::Protocol("it sent something before it was asked".to_owned()),
+                false => failure(&fault, &self.peer.meter),
+            };
+            Broken { failure, before_any_answer: fault.is_canceled() || read == read_before }
         })
     }
 }

@@ -144,6 +144,41 @@ async fn bytes_that_came_before_a_request_are_not_its_answer() {
     serving.join().unwrap();
 }
 
+#[tokio::test]
+async fn a_banner_is_not_told_as_a_closed_connection() {
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    tokio::io::AsyncWriteExt::write_all(&mut theirs, b"220 mail ESMTP\r\n").await.unwrap();
+    let peer = Peer { remote: "127.0.0.1:25".parse().unwrap(), meter: Arc::new(socket::Meter::new()) };
+    let mut connection = Http1::open(ours, peer).await.ok().unwrap();
+    // The connection's task meets the banner.
+    assert!(!connection.becomes_ready().await);
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_real_time());
+    let progress = Arc::new(Progress::new(clock));
+    let broken = connection.send(&outgoing("http://127.0.0.1:25/", "{}"), &progress).await.err().unwrap();
+    assert_eq!(broken.failure, Failure::Protocol("it sent something before it was asked".to_owned()));
+}
+
+#[tokio::test]
+async fn a_flood_lets_others_have_their_turn() {
+    use tokio::io::AsyncRead;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    listener.accept().unwrap().0.write_all(&[b'x'; 64 * 1024]).unwrap();
+    stream.readable().await.unwrap();
+    let mut socket = Socket::new(stream);
+    let (mut read, mut space) = (0, [0; 4096]);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        let mut buffer = tokio::io::ReadBuf::new(&mut space);
+        match std::pin::Pin::new(&mut socket).poll_read(&mut cx, &mut buffer) {
+            std::task::Poll::Ready(read_now) => read_now.unwrap(),
+            std::task::Poll::Pending => break,
+        }
+        read += buffer.filled().len();
+    }
+    assert_eq!(read, 16 * 1024, "though there was more");
+}
+
 fn answer(socket: &mut std::net::TcpStream, status: u16) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n{}") {

@@ -13,13 +13,18 @@ use rustix::net::RecvFlags;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Of a handshake or of one answer, everything counted. Headers of 64 KiB and a body of 64 KiB fit with room to spare.
-pub(super) const READ_BYTES_MAX: u64 = 256 * 1024;
+/// Of a handshake or of one answer, everything counted. Headers of 32 KiB and a body of 64 KiB fit with room to spare.
+pub(super) const READ_BYTES_MAX: u64 = 160 * 1024;
+
+/// After so many bytes at a stretch others have their turn: those that take what was read, so that frames of a few bytes
+/// do not pile up as objects of hundreds, and the neighbours. An ordinary answer is smaller.
+const READ_BYTES_PER_TURN: u64 = 16 * 1024;
 
 /// A connection to a receiver, as bytes.
 pub(super) struct Socket {
     stream: TcpStream,
     meter: Arc<Meter>,
+    read_this_turn: u64,
 }
 
 /// What a socket has read and may still read; shared with the connection that runs over it.
@@ -40,12 +45,7 @@ pub(super) enum Misconduct {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream) -> Self {
-        let meter = Arc::new(Meter {
-            read: AtomicU64::new(0),
-            allowed: AtomicU64::new(READ_BYTES_MAX),
-            is_to_be_quiet: AtomicBool::new(false),
-        });
-        Self { stream, meter }
+        Self { stream, meter: Arc::new(Meter::new()), read_this_turn: 0 }
     }
 
     pub(super) fn meter(&self) -> Arc<Meter> {
@@ -66,6 +66,11 @@ impl Socket {
 }
 
 impl Meter {
+    pub(super) fn new() -> Self {
+        let [read, allowed] = [0, READ_BYTES_MAX].map(AtomicU64::new);
+        Self { read, allowed, is_to_be_quiet: AtomicBool::new(false) }
+    }
+
     /// A request begins, one of so many that run over the connection.
     pub(super) fn allow(&self, running: usize) {
         let more = READ_BYTES_MAX * running.max(1) as u64;
@@ -98,9 +103,16 @@ impl AsyncRead for Socket {
         if self.meter.is_exhausted() {
             return Poll::Ready(Err(io::Error::other(Misconduct::TooMuch)));
         }
+        if self.read_this_turn >= READ_BYTES_PER_TURN {
+            self.read_this_turn = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        self.meter.read.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
+        let read = (buffer.filled().len() - before) as u64;
+        self.meter.read.fetch_add(read, Ordering::Relaxed);
+        self.read_this_turn = if polled.is_pending() { 0 } else { self.read_this_turn + read };
         polled
     }
 }

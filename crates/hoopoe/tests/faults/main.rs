@@ -1,13 +1,18 @@
-//! The real binary under real faults: killed, out of disk, beside a receiver that hangs, started wrongly.
+//! The real binary under real faults: killed, out of disk, beside receivers that hang or mean harm, started wrongly.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bench;
 mod command_line;
 mod disk;
+#[cfg(target_os = "linux")]
+mod footprint;
 mod hanging;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod kills;
 mod ledger;
 mod site;
 mod starts;
 mod stops;
+mod street;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -36,7 +36,9 @@ impl Authority {
         past.not_before = date_time_ymd(2019, 1, 1);
         past.not_after = date_time_ymd(2020, 1, 1);
         let own_key = KeyPair::generate().expect("a key");
-        let own = params_for("127.0.0.1").self_signed(&own_key).expect("a certificate");
+        let mut own = params_for("127.0.0.1");
+        own.distinguished_name.push(DnType::CommonName, "nobody's but its own");
+        let own = own.self_signed(&own_key).expect("a certificate");
         Self {
             pem: issuer.pem(),
             der: issuer.der().clone(),

@@ -27,6 +27,7 @@ pub(super) async fn serve(socket: TcpStream, manners: &Manners, tls: Option<TlsA
 async fn act(mut io: impl AsyncRead + AsyncWrite + Unpin, manners: &Manners) {
     let came = match manners.waits_for {
         WaitsFor::Nothing => Some(()),
+        WaitsFor::Head => head(&mut io, &mut Vec::new()).await.map(|_| ()),
         WaitsFor::Request => request(&mut io).await,
         WaitsFor::Http2Request => http2_request(&mut io).await,
     };
@@ -72,18 +73,23 @@ async fn read_on(io: &mut (impl AsyncRead + Unpin)) {
 /// Head and body.
 async fn request(io: &mut (impl AsyncRead + Unpin)) -> Option<()> {
     let mut came = Vec::new();
-    let head_bytes = loop {
-        if let Some(at) = came.windows(4).position(|window| window == b"\r\n\r\n") {
-            break at + 4;
-        }
-        some_more(io, &mut came).await?;
-    };
+    let head_bytes = head(io, &mut came).await?;
     let head = String::from_utf8_lossy(&came[..head_bytes]).into_owned();
     let body_bytes = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     while came.len() < head_bytes + body_bytes.unwrap_or(0) {
         some_more(io, &mut came).await?;
     }
     Some(())
+}
+
+/// How many bytes it took.
+async fn head(io: &mut (impl AsyncRead + Unpin), came: &mut Vec<u8>) -> Option<usize> {
+    loop {
+        if let Some(at) = came.windows(4).position(|window| window == b"\r\n\r\n") {
+            return Some(at + 4);
+        }
+        some_more(io, came).await?;
+    }
 }
 
 /// Up to the first HEADERS frame.

@@ -56,6 +56,8 @@ pub enum Certificate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitsFor {
     Nothing,
+    /// An HTTP/1.1 request's head, whatever of its body has come with it.
+    Head,
     /// A whole HTTP/1.1 request.
     Request,
     /// The frame that begins an HTTP/2 request.

@@ -8,7 +8,7 @@ use super::http2::{
     settings,
 };
 use super::kinds::{Kind, kind, protocol, refused, succeeded, timeout};
-use super::{Certificate, Manners, Over, Then, WaitsFor, kinds};
+use super::{Certificate, Expected, Manners, Over, Then, WaitsFor, kinds};
 
 const WAITING: &str = "while waiting for the answer";
 const OK: &str = "HTTP/1.1 200 OK\r\n";
@@ -38,7 +38,7 @@ pub(super) fn silence() -> Vec<Kind> {
         kind("never accepts", at_once(Then::NeverAccept), timeout("while connecting")),
         kind("never reads", at_once(Then::Deaf), timeout(WAITING)),
         kind("never answers", after("", Then::Hang), timeout(WAITING)),
-        kind("resets at once", at_once(Then::Reset), protocol("the connection was")),
+        kind("resets at once", at_once(Then::Reset), kinds::reset_early(&["protocol", "connect"])),
         kind("resets after the request", after("", Then::Reset), protocol("was reset")),
         kind("closes at once", at_once(Then::Close), protocol("the connection was")),
         kind("closes half", after("", Then::HalfClose), protocol("was closed")),
@@ -55,6 +55,8 @@ pub(super) fn silence() -> Vec<Kind> {
 pub(super) fn heads() -> Vec<Kind> {
     let with = |headers: &str| format!("{OK}{headers}\r\n\r\n");
     let unreadable = protocol("it could not be read as HTTP");
+    // Before it was asked, or not readable: whichever is noticed first.
+    let unasked = protocol("is not valid HTTP: it ");
     let too_large = protocol("its headers are too large");
     let endless_after = |first: &'static str, bytes: &'static str| after(first, endless(bytes));
     vec![
@@ -72,8 +74,8 @@ pub(super) fn heads() -> Vec<Kind> {
             protocol("too much"),
         ),
         kind("empty lines without end", endless_after("", "\r\n"), protocol("")),
-        kind("a banner", manners(WaitsFor::Nothing, "220 mail ESMTP\r\n", Then::Hang), unreadable),
-        kind("noise", manners(WaitsFor::Nothing, "", endless(&[0x9d, 0, 0xff, 7][..])), unreadable),
+        kind("a banner", manners(WaitsFor::Nothing, "220 mail ESMTP\r\n", Then::Hang), unasked),
+        kind("noise", manners(WaitsFor::Nothing, "", endless(&[0x9d, 0, 0xff, 7][..])), unasked),
         kind("HTTP/2 unasked", after(settings(&[]), Then::Hang), unreadable),
         kind("two lengths", after(with("content-length: 1\r\ncontent-length: 2"), Then::Hang), unreadable),
         kind("a negative length", after(with("content-length: -1"), Then::Hang), unreadable),
@@ -81,11 +83,11 @@ pub(super) fn heads() -> Vec<Kind> {
         kind(
             "a switch of protocols",
             after("HTTP/1.1 101 Go\r\nupgrade: x\r\n\r\n", Then::Hang),
-            protocol(""),
+            refused(101),
         ),
         kind(
             "a redirect to itself",
-            after("HTTP/1.1 308 R\r\nlocation: /\r\ncontent-length: 0\r\n\r\n", Then::Hang),
+            after("HTTP/1.1 308 R\r\nlocation: /\r\ncontent-length: 0\r\n\r\n", Then::Close),
             refused(308),
         ),
         kind(
@@ -95,7 +97,7 @@ pub(super) fn heads() -> Vec<Kind> {
         ),
         kind(
             "an early refusal",
-            manners(WaitsFor::Nothing, "HTTP/1.1 413 L\r\ncontent-length: 9\r\n\r\n", Then::Deaf),
+            manners(WaitsFor::Head, "HTTP/1.1 413 L\r\ncontent-length: 9\r\n\r\n", Then::Deaf),
             refused(413),
         ),
     ]
@@ -164,6 +166,7 @@ pub(super) fn tls() -> Vec<Kind> {
     let good = |inner| with(Certificate::Good, inner);
     let at_once = WaitsFor::Nothing;
     let no_tls = kinds::tls("does not speak TLS");
+    let reset = Expected { says: "the connection", ..kinds::reset_early(&["tls", "connect"]) };
     vec![
         kind("a handshake that hangs", bare(at_once, b"", Then::Hang), timeout("during the TLS handshake")),
         kind(
@@ -177,7 +180,7 @@ pub(super) fn tls() -> Vec<Kind> {
             timeout("during the TLS handshake"),
         ),
         kind("a handshake closed", bare(at_once, b"", Then::HalfClose), kinds::tls("")),
-        kind("a handshake reset", bare(at_once, b"", Then::Reset), kinds::tls("")),
+        kind("a handshake reset", bare(at_once, b"", Then::Reset), reset),
         kind("HTTP where TLS should be", bare(at_once, b"HTTP/1.1 400 B\r\n\r\n", Then::Hang), no_tls),
         kind(
             "a handshake message without end",
