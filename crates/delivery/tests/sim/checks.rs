@@ -12,6 +12,7 @@ use store::endpoints::Endpoints as _;
 use crate::history::History;
 use crate::people::People;
 use crate::plan::Rates;
+use crate::time::pass;
 
 /// Between two looks; longer than an attempt and the safety poll.
 const LOOK: Duration = Duration::from_secs(60);
@@ -41,7 +42,7 @@ impl History {
             }
         }
         loop {
-            tokio::time::sleep(LOOK).await;
+            pass(LOOK).await;
             let is_over = self.world.time.elapsed_ms() >= until_ms;
             if self.unfinished().is_empty() || is_over || !self.world.seen().faults.is_empty() {
                 break;
@@ -83,13 +84,13 @@ impl History {
     }
 
     /// In a world that is well, an orderly end leaves nothing held.
-    pub(crate) fn check_after_shutdown(&self, people: &People, is_calm: bool) {
+    pub(crate) fn check_after_calm_shutdown(&self, people: &People) {
         let unrecordable = people.engine.counters().unrecordable();
         self.store.change(|state| {
             let mut seen = self.world.seen();
             let held = state.rows.iter().filter(|(id, row)| row.is_held && !seen.stranded.contains(id));
             let held: Vec<String> = held.map(|(id, _)| seen.delivery(*id)).collect();
-            if is_calm && held.len() as u64 > unrecordable {
+            if held.len() as u64 > unrecordable {
                 seen.fault(format_args!("{} are held after the shutdown", held.join(" ")));
             }
         });

@@ -244,7 +244,9 @@ impl History {
         if took_ms > grace_ms + FLUSH_MS + 10 {
             self.world.seen().fault(format_args!("the shutdown took {took_ms} ms"));
         }
-        self.check_after_shutdown(people, is_calm);
+        if is_calm {
+            self.check_after_calm_shutdown(people);
+        }
         self.world.seen().rates = rates;
     }
 }

@@ -140,7 +140,7 @@ impl World {
 
     pub(crate) async fn pause(&self, ms: u64) {
         if ms > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
+            crate::time::pass(std::time::Duration::from_millis(ms)).await;
         }
     }
 }
