@@ -8,7 +8,7 @@ use super::http2::{
     settings,
 };
 use super::kinds::{Kind, kind, protocol, refused, succeeded, timeout};
-use super::{Certificate, Expected, Manners, Over, Then, WaitsFor, kinds};
+use super::{Certificate, Manners, Over, Then, WaitsFor, kinds};
 
 const WAITING: &str = "while waiting for the answer";
 const OK: &str = "HTTP/1.1 200 OK\r\n";
@@ -166,7 +166,7 @@ pub(super) fn tls() -> Vec<Kind> {
     let good = |inner| with(Certificate::Good, inner);
     let at_once = WaitsFor::Nothing;
     let no_tls = kinds::tls("does not speak TLS");
-    let reset = Expected { says: "the connection", ..kinds::reset_early(&["tls", "connect"]) };
+    let reset = kinds::reset_early(&["tls", "connect"]);
     vec![
         kind("a handshake that hangs", bare(at_once, b"", Then::Hang), timeout("during the TLS handshake")),
         kind(
@@ -223,17 +223,18 @@ pub(super) fn tls() -> Vec<Kind> {
     ]
 }
 
+/// Over HTTP/2, from the start or once a request has begun.
+fn over_http2(waits_for: WaitsFor, first: &[Vec<u8>], then: Then) -> Manners {
+    Manners { over: Over::Http2, ..manners(waits_for, first.concat(), then) }
+}
+
+fn after_http2(first: &[Vec<u8>], then: Then) -> Manners {
+    over_http2(WaitsFor::Http2Request, first, then)
+}
+
 /// Those that speak HTTP/2, in a way.
 pub(super) fn http2() -> Vec<Kind> {
-    let over = |waits_for, first: &[Vec<u8>], then| Manners {
-        over: Over::Http2,
-        ..manners(waits_for, first.concat(), then)
-    };
-    let after = |first: &[Vec<u8>], then| over(WaitsFor::Http2Request, first, then);
-    let hello = || settings(&[]);
-    let flood = |bytes: Vec<u8>| after(&[hello()], endless(bytes));
-    let any = protocol("");
-    let too_much = protocol("too much");
+    let (over, after, hello, any) = (over_http2, after_http2, || settings(&[]), protocol(""));
     vec![
         kind("h2: never answers", after(&[hello()], Then::Hang), timeout(WAITING)),
         kind("h2: never reads", over(WaitsFor::Nothing, &[], Then::Deaf), timeout("time ran out")),
@@ -263,6 +264,20 @@ pub(super) fn http2() -> Vec<Kind> {
             over(WaitsFor::Nothing, &[settings(&[(MAX_CONCURRENT_STREAMS, 0)])], Then::Hang),
             timeout("time ran out"),
         ),
+        kind(
+            "h2: not HTTP/2",
+            over(WaitsFor::Nothing, &[b"HTTP/1.1 200 OK\r\n\r\n".to_vec()], Then::Hang),
+            any,
+        ),
+    ]
+}
+
+/// Those that do not stop speaking it.
+pub(super) fn http2_floods() -> Vec<Kind> {
+    let (after, hello) = (after_http2, || settings(&[]));
+    let flood = |bytes: Vec<u8>| after(&[hello()], endless(bytes));
+    let (any, too_much) = (protocol(""), protocol("too much"));
+    vec![
         kind("h2: settings without end", flood(hello()), too_much),
         kind("h2: pings without end", flood(frame(PING, 0, 0, &[7; 8])), too_much),
         kind("h2: frames of no meaning", flood(frame(UNHEARD_OF, 0, 0, &[0; 64])), too_much),
@@ -277,11 +292,6 @@ pub(super) fn http2() -> Vec<Kind> {
         kind("h2: interim answers without end", flood(answer_head(103, 0)), any),
         kind("h2: a header bomb", after(&[hello(), bomb()], Then::Hang), any),
         kind("h2: a window too large", flood(frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff])), any),
-        kind(
-            "h2: not HTTP/2",
-            over(WaitsFor::Nothing, &[b"HTTP/1.1 200 OK\r\n\r\n".to_vec()], Then::Hang),
-            any,
-        ),
         kind(
             "h2: a body without end",
             after(&[hello(), answer_head(200, 0)], endless(frame(DATA, 0, 1, &[b'x'; 1024]))),
