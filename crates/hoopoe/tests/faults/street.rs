@@ -72,11 +72,15 @@ impl Street {
     }
 }
 
-/// The median round's p99 on both streets, so that one hiccup decides nothing.
 pub(crate) fn check_that_nothing_changed(alone: Vec<Duration>, beside: Vec<Duration>) {
+    check_within(alone, beside, NOISE);
+}
+
+/// The median round's p99 on both streets, so that one hiccup decides nothing.
+pub(crate) fn check_within(alone: Vec<Duration>, beside: Vec<Duration>, noise: Duration) {
     let (alone, beside) = (median(alone), median(beside));
     println!("p99 alone {alone:?}, beside bad neighbours {beside:?}");
-    let allowed = alone.mul_f64(RATIO_MAX) + NOISE;
+    let allowed = alone.mul_f64(RATIO_MAX) + noise;
     assert!(beside <= allowed, "p99 {beside:?} beside bad neighbours, {alone:?} alone");
 }
 

@@ -8,7 +8,7 @@ use super::http2::{
     settings,
 };
 use super::kinds::{Kind, kind, protocol, refused, succeeded, timeout};
-use super::{Certificate, Expected, Manners, Over, Then, WaitsFor, kinds};
+use super::{Certificate, Manners, Over, Then, WaitsFor, kinds};
 
 const WAITING: &str = "while waiting for the answer";
 const OK: &str = "HTTP/1.1 200 OK\r\n";
@@ -166,7 +166,7 @@ pub(super) fn tls() -> Vec<Kind> {
     let good = |inner| with(Certificate::Good, inner);
     let at_once = WaitsFor::Nothing;
     let no_tls = kinds::tls("does not speak TLS");
-    let reset = Expected { says: "the connection", ..kinds::reset_early(&["tls", "connect"]) };
+    let reset = kinds::reset_early(&["tls", "connect"]);
     vec![
         kind("a handshake that hangs", bare(at_once, b"", Then::Hang), timeout("during the TLS handshake")),
         kind(
@@ -223,94 +223,88 @@ pub(super) fn tls() -> Vec<Kind> {
     ]
 }
 
-/// Those that speak HTTP/2, in a way.
-pub(super) fn http2() -> Vec<Kind> {
-    [http2_refusing(), http2_flooding()].concat()
-}
-
-fn http2_over(waits_for: WaitsFor, first: &[Vec<u8>], then: Then) -> Manners {
+/// Over HTTP/2, from the start or once a request has begun.
+fn over_http2(waits_for: WaitsFor, first: &[Vec<u8>], then: Then) -> Manners {
     Manners { over: Over::Http2, ..manners(waits_for, first.concat(), then) }
 }
 
-fn http2_after(first: &[Vec<u8>], then: Then) -> Manners {
-    http2_over(WaitsFor::Http2Request, first, then)
+fn after_http2(first: &[Vec<u8>], then: Then) -> Manners {
+    over_http2(WaitsFor::Http2Request, first, then)
 }
 
-/// They take no request, or drop it.
-fn http2_refusing() -> Vec<Kind> {
-    let hello = || settings(&[]);
-    let any = protocol("");
+/// Those that speak HTTP/2, in a way.
+pub(super) fn http2() -> Vec<Kind> {
+    let (over, after, hello, any) = (over_http2, after_http2, || settings(&[]), protocol(""));
     vec![
-        kind("h2: never answers", http2_after(&[hello()], Then::Hang), timeout(WAITING)),
-        kind("h2: never reads", http2_over(WaitsFor::Nothing, &[], Then::Deaf), timeout("time ran out")),
-        kind("h2: goes away", http2_after(&[hello(), frame(GOAWAY, 0, 0, &[0; 8])], Then::Hang), any),
+        kind("h2: never answers", after(&[hello()], Then::Hang), timeout(WAITING)),
+        kind("h2: never reads", over(WaitsFor::Nothing, &[], Then::Deaf), timeout("time ran out")),
+        kind("h2: goes away", after(&[hello(), frame(GOAWAY, 0, 0, &[0; 8])], Then::Hang), any),
         kind(
             "h2: goes away in a rage",
-            http2_after(&[hello(), frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 0xb])], Then::Close),
+            after(&[hello(), frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 0xb])], Then::Close),
             any,
         ),
         kind(
             "h2: resets the stream",
-            http2_after(&[hello(), frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])], Then::Hang),
+            after(&[hello(), frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])], Then::Hang),
             any,
         ),
         kind(
             "h2: refuses the stream",
-            http2_after(&[hello(), frame(RST_STREAM, 0, 1, &[0, 0, 0, 7])], Then::Hang),
+            after(&[hello(), frame(RST_STREAM, 0, 1, &[0, 0, 0, 7])], Then::Hang),
             any,
         ),
         kind(
             "h2: no window",
-            http2_over(WaitsFor::Nothing, &[settings(&[(INITIAL_WINDOW_SIZE, 0)])], Then::Hang),
+            over(WaitsFor::Nothing, &[settings(&[(INITIAL_WINDOW_SIZE, 0)])], Then::Hang),
             timeout("time ran out"),
         ),
         kind(
             "h2: no streams",
-            http2_over(WaitsFor::Nothing, &[settings(&[(MAX_CONCURRENT_STREAMS, 0)])], Then::Hang),
+            over(WaitsFor::Nothing, &[settings(&[(MAX_CONCURRENT_STREAMS, 0)])], Then::Hang),
             timeout("time ran out"),
+        ),
+        kind(
+            "h2: not HTTP/2",
+            over(WaitsFor::Nothing, &[b"HTTP/1.1 200 OK\r\n\r\n".to_vec()], Then::Hang),
+            any,
         ),
     ]
 }
 
-/// They send without end, or what means nothing.
-fn http2_flooding() -> Vec<Kind> {
-    let hello = || settings(&[]);
-    let flood = |bytes: Vec<u8>| http2_after(&[hello()], endless(bytes));
-    let any = protocol("");
-    let too_much = protocol("too much");
+/// Those that do not stop speaking it.
+pub(super) fn http2_floods() -> Vec<Kind> {
+    let (after, hello) = (after_http2, || settings(&[]));
+    let flood = |bytes: Vec<u8>| after(&[hello()], endless(bytes));
+    let (any, too_much) = (protocol(""), protocol("too much"));
     vec![
         kind("h2: settings without end", flood(hello()), too_much),
         kind("h2: pings without end", flood(frame(PING, 0, 0, &[7; 8])), too_much),
         kind("h2: frames of no meaning", flood(frame(UNHEARD_OF, 0, 0, &[0; 64])), too_much),
         kind(
             "h2: continued without end",
-            http2_after(
+            after(
                 &[hello(), frame(HEADERS, 0, 1, &[0x88])],
                 endless(frame(CONTINUATION, 0, 1, &[0, 1, b'a', 1, b'b'].repeat(20))),
             ),
             any,
         ),
         kind("h2: interim answers without end", flood(answer_head(103, 0)), any),
-        kind("h2: a header bomb", http2_after(&[hello(), bomb()], Then::Hang), any),
+        kind("h2: a header bomb", after(&[hello(), bomb()], Then::Hang), any),
         kind("h2: a window too large", flood(frame(WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff])), any),
         kind(
-            "h2: not HTTP/2",
-            http2_over(WaitsFor::Nothing, &[b"HTTP/1.1 200 OK\r\n\r\n".to_vec()], Then::Hang),
-            any,
-        ),
-        kind(
             "h2: a body without end",
-            http2_after(&[hello(), answer_head(200, 0)], endless(frame(DATA, 0, 1, &[b'x'; 1024]))),
+            after(&[hello(), answer_head(200, 0)], endless(frame(DATA, 0, 1, &[b'x'; 1024]))),
             succeeded(200),
         ),
         kind(
             "h2: a body of nothing without end",
-            http2_after(&[hello(), answer_head(200, 0)], endless(frame(DATA, 0, 1, &[]))),
+            after(&[hello(), answer_head(200, 0)], endless(frame(DATA, 0, 1, &[]))),
             succeeded(200),
         ),
         kind(
             "h2: answers and pings without end",
-            http2_after(&[hello(), answer_head(200, END_STREAM)], endless(frame(PING, 0, 0, &[7; 8]))),
+            after(&[hello(), answer_head(200, END_STREAM)], endless(frame(PING, 0, 0, &[7; 8]))),
             succeeded(200),
         ),
         kind("h2: settings acknowledged without end", flood(frame(SETTINGS, 1, 0, &[])), any),
