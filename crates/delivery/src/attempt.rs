@@ -158,7 +158,8 @@ impl Core {
     /// What the attempt says of its endpoint. `prepared` is `None` when nothing could be sent, which is not the receiver's fault.
     fn told(&self, sent: &Sent, prepared: Option<&Prepared>) -> Told {
         if sent.attempt.outcome == Outcome::Succeeded {
-            return Told::Succeeded;
+            let asked = prepared.and_then(|prepared| Receiver::of(&prepared.endpoint));
+            return asked.map_or(Told::Nothing, Told::Succeeded);
         }
         let Some(receiver) = prepared.and_then(|prepared| self.receiver(&prepared.endpoint)) else {
             return Told::Nothing;

@@ -32,13 +32,10 @@ struct Entry {
 pub(crate) enum Told {
     /// It was our own fault, or the endpoint has changed since.
     Nothing,
-    Succeeded,
+    /// The receiver that was asked answered well.
+    Succeeded(Receiver),
     /// `jitter`: a random number from -1 to 1.
-    Failed {
-        receiver: Receiver,
-        failure: LastFailure,
-        jitter: f64,
-    },
+    Failed { receiver: Receiver, failure: LastFailure, jitter: f64 },
 }
 
 impl Circuits {
@@ -77,7 +74,7 @@ impl Circuits {
     pub(crate) fn tell(&mut self, id: EndpointId, told: Told, now: Timestamp) -> Change {
         let change = match told {
             Told::Nothing => return Change::Nothing,
-            Told::Succeeded => self.change(id, |circuit| circuit.succeeded(now)).unwrap_or(Change::Nothing),
+            Told::Succeeded(receiver) => self.succeeded(id, &receiver, now),
             Told::Failed { receiver, failure, jitter } => {
                 self.keep_of(id, &receiver);
                 self.by_id.entry(id).or_insert_with(|| Entry { receiver, circuit: Circuit::default() });
@@ -87,6 +84,13 @@ impl Circuits {
         self.openings += u64::from(change == Change::Opened);
         self.note(id, change);
         change
+    }
+
+    /// Of a receiver that has been left since, a success says nothing.
+    fn succeeded(&mut self, id: EndpointId, receiver: &Receiver, now: Timestamp) -> Change {
+        let is_of_it = self.by_id.get(&id).is_some_and(|entry| entry.receiver == *receiver);
+        let change = is_of_it.then(|| self.change(id, |circuit| circuit.succeeded(now)));
+        change.flatten().unwrap_or(Change::Nothing)
     }
 
     /// Whether nothing but failure, for days, ends the endpoint.

@@ -346,7 +346,7 @@ impl Lanes {
     pub(crate) fn finished(&mut self, id: EndpointId, ended: Ended) -> Finished {
         let Ended { mut pace, told, at } = ended;
         self.unrecorded += 1;
-        if told != Told::Succeeded && pace == Pace::Answered && !self.circuits.is_closed(id) {
+        if !matches!(told, Told::Succeeded(_)) && pace == Pace::Answered && !self.circuits.is_closed(id) {
             pace = Pace::Other;
         }
         let is_failure = matches!(told, Told::Failed { .. });

@@ -177,6 +177,18 @@ fn a_clock_that_is_set_back_does_not_keep_it_open() {
         panic!("none are left")
     };
     assert!(next_at.since(at(-86_400_000)) <= 125, "{next_at}");
+    let ready_at = circuit.ready_at(at(-172_800_000)).unwrap();
+    assert!(ready_at.since(at(-172_800_000)) <= 125, "{ready_at}");
+}
+
+#[test]
+fn what_was_taken_up_and_did_not_come_is_not_counted_against_the_release() {
+    let mut circuit = open();
+    circuit.succeeded(NOW);
+    assert_eq!(circuit.allowance(at(875), 0), Allowance::UpTo(8));
+    circuit.take(8);
+    circuit.give_back(3);
+    assert_eq!(circuit.allowance(at(875), 0), Allowance::UpTo(3));
 }
 
 #[test]

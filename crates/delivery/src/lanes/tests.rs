@@ -91,8 +91,9 @@ impl World {
         finished
     }
 
-    fn succeed(&mut self, id: EndpointId, at: Timestamp) -> Finished {
-        let finished = self.finish(id, Pace::Answered, Told::Succeeded, at);
+    fn succeed(&mut self, endpoint: &Endpoint, at: Timestamp) -> Finished {
+        let told = Told::Succeeded(Receiver::of(endpoint).unwrap());
+        let finished = self.finish(endpoint.id, Pace::Answered, told, at);
         self.lanes.recorded(1, 10);
         finished
     }
@@ -394,7 +395,7 @@ fn a_backlog_is_released_slowly_within_slots_that_grow_with_each_success() {
     world.open(&endpoint, NOW);
     assert_eq!(world.claim(&endpoint, 1, after(5_000)), Places::Reserved(1));
     assert_eq!(world.start_all().len(), 1);
-    assert_eq!(world.succeed(endpoint.id, after(5_000)).refill, Refill::Yes);
+    assert_eq!(world.succeed(&endpoint, after(5_000)).refill, Refill::Yes);
     assert_eq!(world.fill(&endpoint, 1), 0, "what is published joins the backlog");
     assert_eq!(world.claim(&endpoint, 64, after(5_000)), Places::Reserved(1));
     assert_eq!(world.claim(&endpoint, 64, after(5_000)), Places::NotBefore(after(5_125)));
@@ -402,7 +403,7 @@ fn a_backlog_is_released_slowly_within_slots_that_grow_with_each_success() {
     for at_once in 1..=5 {
         let _ = world.start_all();
         assert_eq!(world.lanes.in_flight(), at_once);
-        world.succeed(endpoint.id, after(6_000));
+        world.succeed(&endpoint, after(6_000));
     }
     world.lanes.caught_up(endpoint.id);
     assert_eq!(world.fill(&endpoint, 1), 1);
@@ -412,13 +413,56 @@ fn a_backlog_is_released_slowly_within_slots_that_grow_with_each_success() {
 }
 
 #[test]
+fn what_a_claim_brings_to_a_circuit_that_opened_meanwhile_is_given_back() {
+    let mut world = World::new(small());
+    let endpoint = world.endpoint("a");
+    assert_eq!(world.lanes.reserve_claim(&endpoint, 3, NOW), Places::Reserved(3));
+    world.open(&endpoint, NOW);
+    assert_eq!(world.claim(&endpoint, 1, after(5_000)), Places::LaneFull, "the claim comes before a probe");
+    let brought = (0..3).map(|_| world.delivery(&endpoint, 10)).collect();
+    assert_eq!(world.lanes.granted(endpoint.id, 3, brought).refused.len(), 3);
+    assert_eq!(world.lanes.claimed(), 0);
+    assert_eq!(world.claim(&endpoint, 1, after(5_000)), Places::Reserved(1));
+}
+
+#[test]
+fn a_lane_forgotten_while_it_recovers_begins_with_one_slot_and_is_closed_after_five_minutes() {
+    let mut world = World::new(small());
+    let endpoint = world.endpoint("a");
+    world.open(&endpoint, NOW);
+    world.claim(&endpoint, 1, after(5_000));
+    world.start_all();
+    world.succeed(&endpoint, after(5_000));
+    world.lanes.lanes.clear();
+    world.lanes.idle_lanes = 0;
+    world.claim(&endpoint, 9, after(6_000));
+    assert_eq!(world.start_all().len(), 1);
+    world.lanes.take_notes();
+    assert!(matches!(world.claim(&endpoint, 1, after(5_000 + limits::RECOVERY_MS_MAX)), Places::Reserved(_)));
+    let notes = world.lanes.take_notes();
+    assert_eq!(notes.iter().map(|note| note.failing).collect::<Vec<_>>(), [None]);
+}
+
+#[test]
+fn a_late_success_at_a_former_url_does_not_close_the_circuit_of_the_present_one() {
+    let mut world = World::new(small());
+    let endpoint = world.endpoint("a");
+    let former = Endpoint { url: "https://former.example.com/".into(), ..endpoint.clone() };
+    world.fill(&endpoint, 1);
+    world.start_all();
+    world.open(&endpoint, NOW);
+    world.succeed(&former, NOW);
+    assert_eq!(world.lanes.circuits().open(), 1);
+}
+
+#[test]
 fn a_failure_while_it_recovers_wins_no_slot() {
     let mut world = World::new(Bounds { in_flight_per_lane: 32, in_flight: 1_024, ..small() });
     let endpoint = world.endpoint("a");
     world.open(&endpoint, NOW);
     world.claim(&endpoint, 1, after(5_000));
     world.start_all();
-    world.succeed(endpoint.id, after(5_000));
+    world.succeed(&endpoint, after(5_000));
     world.claim(&endpoint, 64, after(6_000));
     assert_eq!(world.start_all().len(), 1);
     world.fail(&endpoint, after(6_000));

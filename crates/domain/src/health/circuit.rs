@@ -173,7 +173,10 @@ impl Circuit {
             State::Open(opening) => Some(opening.ready_at(now)),
             State::Probing(_) => None,
             State::Recovering { release, .. } if release.tokens > 0 => Some(now),
-            State::Recovering { release, .. } => Some(release.next_tick_at()),
+            // The clock may have been set back: whoever asks then sets the release right.
+            State::Recovering { release, .. } => {
+                Some(release.next_tick_at().min(now.plus_millis(RELEASE_TICK_MS)))
+            }
         }
     }
 

@@ -10,13 +10,14 @@ use crate::site::binary;
 async fn what_the_benchmark_sent_has_arrived_and_nothing_is_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let limit = bench(&dir, &["limit", "--pairs", "1", "--seconds", "1"]).await;
-    let report = only_report(&limit);
-    assert!(number(&report["sent"]) > 0, "{report}");
-    assert_eq!(report["sent"], report["received"]);
+    for report in reports::<2>(&limit) {
+        assert!(number(&report["sent"]) > 0, "{report}");
+        assert_eq!(report["sent"], report["received"]);
+    }
 
     let shape = ["--batch", "10", "--fan-out", "2", "--endpoints", "4"];
     let e2e = bench(&dir, &[&["e2e", "--pairs", "1", "--seconds", "1"], &shape[..]].concat()).await;
-    let report = only_report(&e2e);
+    let [report] = reports(&e2e);
     assert!(number(&report["accepted"]) > 0, "{report}");
     assert_eq!(number(&report["delivered"]), 2 * number(&report["accepted"]), "{report}");
     assert_eq!(report["repeated"], 0);
@@ -45,11 +46,11 @@ async fn bench(dir: &TempDir, args: &[&str]) -> Finished {
     done
 }
 
-/// The one line of JSON between the tables.
-fn only_report(done: &Finished) -> Value {
-    let lines: Vec<_> = done.stdout.lines().filter(|line| line.starts_with('{')).collect();
-    assert_eq!(lines.len(), 1, "{}", done.stdout);
-    serde_json::from_str(lines[0]).unwrap()
+/// The lines of JSON between the tables.
+fn reports<const N: usize>(done: &Finished) -> [Value; N] {
+    let lines = done.stdout.lines().filter(|line| line.starts_with('{'));
+    let reports: Vec<Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    reports.try_into().unwrap_or_else(|_| panic!("not {N} reports: {}", done.stdout))
 }
 
 fn number(value: &Value) -> u64 {
