@@ -177,11 +177,18 @@ fn holds_for(text: &str) -> Result<(), TestCaseError> {
         Host::Name(name) => {
             prop_assert!(name.contains('.') && name.split('.').all(|label| !label.is_empty()), "{}", name);
             let last = name.rsplit('.').next().unwrap_or_default();
-            prop_assert!(!last.bytes().all(|b| b.is_ascii_digit()) && !last.starts_with("0x"), "{}", name);
+            prop_assert!(!is_number(last), "{}", name);
         }
         Host::Ip(ip) => prop_assert_eq!(judge_literal(*ip, &AddressPolicy::strict()), Ok(())),
     }
     Ok(())
+}
+
+/// What ends in a number is an address (URL Standard, "ends in a number"). `0x7flocalhost` is none.
+fn is_number(label: &str) -> bool {
+    let digits = |text: &str, is_digit: fn(&u8) -> bool| text.as_bytes().iter().all(is_digit);
+    digits(label, u8::is_ascii_digit)
+        || label.strip_prefix("0x").is_some_and(|hex| digits(hex, u8::is_ascii_hexdigit))
 }
 
 proptest! {

@@ -157,8 +157,8 @@ macro_rules! conformance_suite {
                 a_deleted_endpoint_is_granted_nothing,
                 what_waits_for_an_endpoint_disabled_by_hand_is_shown_as_waiting,
                 a_release_gives_the_claim_back_until_it_is_due,
-                a_release_of_what_is_not_held_changes_nothing,
                 a_release_that_comes_again_frees_nothing_that_is_held_anew,
+                a_release_of_what_is_not_held_changes_nothing,
                 due_endpoints_come_in_pages_by_their_ids,
                 a_retry_is_claimed_with_its_origin,
             }
