@@ -342,10 +342,8 @@ impl Core {
         deliveries: impl IntoIterator<Item = D>,
         due_at: Timestamp,
     ) {
-        let release = |delivery: &ClaimedDelivery| {
-            (delivery.endpoint_id, Release { id: delivery.id, claim: delivery.claim, due_at })
-        };
-        self.outcomes.put_releases(deliveries.into_iter().map(|delivery| release(delivery.borrow())));
+        self.outcomes
+            .put_releases(deliveries.into_iter().map(|delivery| release_of(delivery.borrow(), due_at)));
     }
 
     /// Gives back claims that were not used, in the order in which they came.
@@ -354,10 +352,15 @@ impl Core {
         deliveries: impl IntoIterator<Item = ClaimedDelivery>,
         now: Timestamp,
     ) {
-        for delivery in deliveries {
-            let was_due_at =
-                if delivery.attempt_count == 0 { delivery.id.created_at().min(now) } else { now };
-            self.release([delivery], was_due_at);
+        let was_due_at = |delivery: &ClaimedDelivery| match delivery.attempt_count {
+            0 => delivery.id.created_at().min(now),
+            _ => now,
+        };
+        let releases: Vec<_> =
+            deliveries.into_iter().map(|delivery| release_of(&delivery, was_due_at(&delivery))).collect();
+        // Asked for after every attempt, and nearly always for nothing.
+        if !releases.is_empty() {
+            self.outcomes.put_releases(releases);
         }
     }
 
@@ -371,4 +374,8 @@ impl Core {
         let waiting = self.with_lanes(|lanes| lanes.drain(id));
         self.release_waiting(waiting, now);
     }
+}
+
+fn release_of(delivery: &ClaimedDelivery, due_at: Timestamp) -> (EndpointId, Release) {
+    (delivery.endpoint_id, Release { id: delivery.id, claim: delivery.claim, due_at })
 }

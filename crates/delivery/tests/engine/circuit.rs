@@ -13,7 +13,7 @@ use testkit::eventually;
 use tokio::sync::watch;
 
 use crate::script::Reaction;
-use crate::{GRACE, NOW, World};
+use crate::{ANOTHER_RECEIVER, GRACE, NOW, World};
 
 impl World {
     /// An endpoint whose circuit is open: `count` deliveries were published to it, and each attempt was answered 503.
@@ -165,12 +165,7 @@ async fn a_test_send_neither_asks_nor_moves_the_circuit() {
 
 #[tokio::test]
 async fn an_endpoint_that_is_moved_or_enabled_anew_begins_with_a_closed_circuit() {
-    let moved = |endpoint: Endpoint| Endpoint { url: "https://b.example/".into(), ..endpoint };
-    let enabled_anew = |endpoint: Endpoint| {
-        let state = EndpointState::Enabled { since: NOW.plus_seconds(1) };
-        Endpoint { state, ..endpoint }
-    };
-    for change in [moved as fn(Endpoint) -> Endpoint, enabled_anew] {
+    for change in ANOTHER_RECEIVER {
         let world = World::new();
         let engine = world.start();
         let endpoint = world.failing(&engine, 20).await;

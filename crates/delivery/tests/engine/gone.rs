@@ -1,14 +1,14 @@
 //! Receivers that answer 410: the endpoint is disabled soon, and only the one that was asked.
 
 use domain::delivery::EndReason;
-use domain::endpoint::{DisabledReason, Endpoint, EndpointState};
+use domain::endpoint::{DisabledReason, EndpointState};
 use domain::retry::Verdict;
 use store::Store as _;
 use store::events::Hold;
 use tokio::sync::watch;
 
 use crate::script::Reaction;
-use crate::{GRACE, NOW, World};
+use crate::{ANOTHER_RECEIVER, GRACE, NOW, World};
 
 #[tokio::test]
 async fn gone_disables_the_endpoint_and_ends_its_deliveries() {
@@ -48,12 +48,7 @@ async fn a_receiver_that_is_gone_does_not_wait_behind_a_deleted_endpoints_delive
 
 #[tokio::test]
 async fn a_late_410_does_not_disable_an_endpoint_that_was_moved_or_enabled_anew_meanwhile() {
-    let moved = |endpoint: Endpoint| Endpoint { url: "https://b.example/".into(), ..endpoint };
-    let enabled_anew = |endpoint: Endpoint| {
-        let state = EndpointState::Enabled { since: NOW.plus_seconds(1) };
-        Endpoint { state, ..endpoint }
-    };
-    for change in [moved as fn(Endpoint) -> Endpoint, enabled_anew] {
+    for change in ANOTHER_RECEIVER {
         let world = World::new();
         let engine = world.start();
         let endpoint = world.endpoint("a.example");

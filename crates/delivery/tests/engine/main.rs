@@ -29,6 +29,11 @@ use crate::support::FakeStore;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const GRACE: Duration = Duration::from_millis(50);
+/// What makes another receiver of an endpoint: it is moved, or enabled anew.
+const ANOTHER_RECEIVER: [fn(Endpoint) -> Endpoint; 2] = [
+    |endpoint| Endpoint { url: "https://b.example/".into(), ..endpoint },
+    |endpoint| Endpoint { state: EndpointState::Enabled { since: NOW.plus_seconds(1) }, ..endpoint },
+];
 
 /// Bytes that tell whether they are still held.
 struct Body(Arc<[u8; 1_000]>);
