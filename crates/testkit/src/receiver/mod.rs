@@ -140,9 +140,10 @@ impl Shared {
         let scripted = state.scripts.get_mut(&received.path).and_then(VecDeque::pop_front);
         let answer = scripted.or_else(|| state.usual.get(&received.path).cloned());
         state.received.push(received);
-        let count = state.received.len();
+        // Under the lock: of two that arrive at once the lower count would else be the last word, and who waits for the
+        // higher one would wait for ever.
+        self.arrived.send_replace(state.received.len());
         drop(state);
-        self.arrived.send_replace(count);
         answer.unwrap_or_else(|| Answer::status(200))
     }
 }
