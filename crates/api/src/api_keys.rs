@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::api_key::{ApiKey, Permission};
 use domain::id::ApiKeyId;
-use domain::limits::NAME_LENGTH_MAX;
+use domain::limits::{API_KEYS_PER_OWNER_MAX, NAME_LENGTH_MAX};
+use domain::scope::Scope;
 use domain::time::Timestamp;
 use http::{StatusCode, Uri};
 use sha2::{Digest, Sha256};
@@ -28,6 +29,7 @@ use crate::views::{ApiKeyCreated, ApiKeyView};
 
 /// Random bytes of a key.
 const KEY_BYTES: usize = 32;
+const KEY_PREFIX: &str = "hpk_";
 
 /// A key to make.
 #[derive(Debug, ToSchema)]
@@ -36,11 +38,9 @@ const KEY_BYTES: usize = 32;
 pub(crate) struct ApiKeyBody {
     #[schema(min_length = 1, max_length = 256)]
     name: String,
-    /// Reserved; only null in this version.
+    /// Whose key it is: one of the three, or none for the platform's own.
     location_id: Option<String>,
-    /// Reserved; only null in this version.
     company_id: Option<String>,
-    /// Reserved; only null in this version.
     app_id: Option<String>,
     /// Of `publish`, `manage` and `view`; no more than the caller's own.
     #[schema(min_items = 1)]
@@ -69,14 +69,15 @@ pub(crate) async fn list_api_keys(
     let mut params = Params::of(&uri);
     let wish = params.page();
     params.finish()?;
-    let list = List::new(&api.settings.cursor_key, "/v1/api-keys", &caller.owner);
+    let list = List::new(&api.settings.cursor_key, "/v1/api-keys", &caller.owner());
     let page = api.store.list_api_keys(&caller.scope, list.request(&wish)?).await?;
     Ok(answer::ok(&list.listing(page, |key| ApiKeyView::of(&key))))
 }
 
 /// Make an API key.
 ///
-/// The key is in this answer only.
+/// The key is in this answer only. It sees its owner's world and nothing else. A session cannot make keys, since they would
+/// outlive it; the operator's own can.
 #[utoipa::path(
     post, path = "/v1/api-keys", operation_id = "createApiKey", tag = "API keys",
     params(("idempotency-key" = Option<String>, Header, description = "1 to 255 printable ASCII characters")),
@@ -90,15 +91,18 @@ pub(crate) async fn create_api_key(
 ) -> Result<Response, Problem> {
     once(&api, &caller, &command, async |keep| {
         let now = api.clock.now();
-        let NewKey { name, permissions, expires_at } = new_key(&command.body, now)?;
+        let NewKey { name, scope, permissions, expires_at } = new_key(&command.body, now)?;
         no_more_than_own(&caller, &permissions)?;
-        let key = generated()?;
+        nothing_that_outlives(&caller)?;
+        let key = generated(KEY_PREFIX)?;
         let hash = Sha256::digest(&key).into();
-        let scope = caller.scope.clone();
-        let stored = ApiKey { id: api.ids.api_key(now), name, scope, permissions, hash, expires_at };
+        let id = api.ids.api_key(now);
+        let new = ApiKey { id, name, scope, permissions, hash, expires_at, last_used_at: None };
         let keep =
             keep.answer(|stored: &ApiKey| (StatusCode::CREATED, answer::bytes(&created(stored, None))));
-        let stored = api.store.create_api_key(&caller.scope, stored, keep).await?;
+        let store = caller.store(&api);
+        let stored =
+            store.create_api_key(&caller.scope, new, API_KEYS_PER_OWNER_MAX, keep).await.map_err(no_owner)?;
         Ok(answer::json(StatusCode::CREATED, &created(&stored, Some(key))))
     })
     .await
@@ -108,8 +112,26 @@ fn created(stored: &ApiKey, key: Option<String>) -> ApiKeyCreated {
     ApiKeyCreated { view: ApiKeyView::of(stored), key }
 }
 
-/// `hpk_` and 64 hex characters from the operating system's random source.
-fn generated() -> Result<String, Problem> {
+/// The owner is of another world.
+pub(crate) fn no_owner(error: StoreError) -> Problem {
+    match error {
+        StoreError::NotFound => Problem::not_found("owner"),
+        other => other.into(),
+    }
+}
+
+fn nothing_that_outlives(caller: &Caller) -> Result<(), Problem> {
+    match caller.session() {
+        Some(_) if caller.scope != Scope::Platform => Err(Problem::new(
+            Code::Forbidden,
+            "a session cannot make keys, since they would outlive it: make them with an API key",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// `hpk_`, or what else it shall begin with, and 64 hex characters from the operating system's random source.
+pub(crate) fn generated(prefix: &str) -> Result<String, Problem> {
     let mut bytes = [0; KEY_BYTES];
     getrandom::fill(&mut bytes).map_err(|_| {
         tracing::error!("the operating system gives no random bytes");
@@ -118,19 +140,22 @@ fn generated() -> Result<String, Problem> {
             "the server failed; nothing was changed: tell the operator the requestId",
         )
     })?;
-    Ok(bytes.iter().fold("hpk_".to_owned(), |mut key, byte| {
+    Ok(bytes.iter().fold(prefix.to_owned(), |mut key, byte| {
         let _ = write!(key, "{byte:02x}"); // writing to a String cannot fail
         key
     }))
 }
 
-/// A key must not make itself more than it is.
-fn no_more_than_own(caller: &Caller, wanted: &[Permission]) -> Result<(), Problem> {
+/// Nobody makes himself more than he is.
+pub(crate) fn no_more_than_own(caller: &Caller, wanted: &[Permission]) -> Result<(), Problem> {
     match wanted.iter().find(|permission| !caller.may(**permission)) {
         None => Ok(()),
         Some(missing) => Err(Problem::new(
             Code::Forbidden,
-            format!("a key can give only permissions that it has, and this one lacks `{}`", missing.as_str()),
+            format!(
+                "only permissions that one has can be given, and this caller lacks `{}`",
+                missing.as_str()
+            ),
         )),
     }
 }
@@ -138,18 +163,14 @@ fn no_more_than_own(caller: &Caller, wanted: &[Permission]) -> Result<(), Proble
 #[derive(Debug)]
 struct NewKey {
     name: String,
+    scope: Scope,
     permissions: Vec<Permission>,
     expires_at: Option<Timestamp>,
 }
 
 fn new_key(body: &[u8], now: Timestamp) -> Result<NewKey, Problem> {
     let mut fields = Fields::of(body)?;
-    for owner in ["locationId", "companyId", "appId"] {
-        if !matches!(fields.any(owner), Given::Absent | Given::Null) {
-            let detail = "can only be null in this version: keys are the platform's own";
-            fields.faults.add(Code::NotAvailableYet, format!("/{owner}"), detail);
-        }
-    }
+    let scope = Scope::of(fields.owner(None));
     fields.require("name");
     let given = fields.text("name", NAME_LENGTH_MAX);
     if matches!(&given, Given::Value(name) if name.trim().is_empty()) {
@@ -157,10 +178,10 @@ fn new_key(body: &[u8], now: Timestamp) -> Result<NewKey, Problem> {
     }
     let name = given.value().unwrap_or_default();
     fields.require("permissions");
-    let permissions = permissions(&mut fields);
+    let permissions = permissions(&mut fields, &Permission::ALL);
     let expires_at = fields.parsed("expiresAt", |text| future(text, now)).value();
     fields.finish()?;
-    Ok(NewKey { name, permissions, expires_at })
+    Ok(NewKey { name, scope, permissions, expires_at })
 }
 
 fn future(text: &str, now: Timestamp) -> Result<Timestamp, String> {
@@ -168,17 +189,19 @@ fn future(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if at > now { Ok(at) } else { Err("must be in the future".to_owned()) }
 }
 
-fn permissions(fields: &mut Fields<'_>) -> Vec<Permission> {
+/// Those of `known` that are named, each once.
+pub(crate) fn permissions(fields: &mut Fields<'_>, known: &[Permission]) -> Vec<Permission> {
     let Given::Value(items) = fields.list("permissions") else { return Vec::new() };
+    let names: Vec<_> = known.iter().map(|permission| format!("`{}`", permission.as_str())).collect();
     if items.is_empty() {
-        fields.fault("permissions", "must name at least one of `publish`, `manage` and `view`");
+        fields.fault("permissions", format!("must name at least one of {}", names.join(", ")));
     }
     let mut permissions = Vec::new();
     for (n, item) in items.iter().enumerate() {
-        match item.as_str().and_then(Permission::parse) {
+        match item.as_str().and_then(Permission::parse).filter(|permission| known.contains(permission)) {
             Some(permission) if permissions.contains(&permission) => {}
             Some(permission) => permissions.push(permission),
-            None => fields.fault(&format!("permissions/{n}"), "must be `publish`, `manage` or `view`"),
+            None => fields.fault(&format!("permissions/{n}"), format!("must be one of {}", names.join(", "))),
         }
     }
     permissions
@@ -197,7 +220,7 @@ pub(crate) async fn delete_api_key(
     caller: Manager,
     Id(id): Id<ApiKeyId>,
 ) -> Result<Response, Problem> {
-    api.store.delete_api_key(&caller.scope, id, api.clock.now()).await.map_err(no_key)?;
+    caller.store(&api).delete_api_key(&caller.scope, id, api.clock.now()).await.map_err(no_key)?;
     Ok(answer::no_content())
 }
 
@@ -231,7 +254,8 @@ mod tests {
                 r#"{"name":"x","permissions":["view"],"expiresAt":"2001-01-01T00:00:00Z"}"#,
                 Code::InvalidRequest,
             ),
-            (r#"{"name":"x","permissions":["view"],"locationId":"a"}"#, Code::NotAvailableYet),
+            (r#"{"name":"x","permissions":["view"],"locationId":"a b"}"#, Code::InvalidRequest),
+            (r#"{"name":"x","permissions":["view"],"locationId":"a","appId":"b"}"#, Code::InvalidRequest),
             (r#"{"name":"x","permissions":["view"],"key":"hpk_a"}"#, Code::UnknownField),
         ] {
             assert_eq!(new_key(body.as_bytes(), NOW).unwrap_err().code, code, "{body}");
@@ -240,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_generated_key_is_hpk_and_64_hex_characters() {
-        let (a, b) = (generated().unwrap(), generated().unwrap());
+        let (a, b) = (generated(KEY_PREFIX).unwrap(), generated(KEY_PREFIX).unwrap());
         assert!(a.starts_with("hpk_") && a.len() == 68 && a != b);
     }
 }

@@ -1,37 +1,95 @@
 //! Who calls, and what the caller may do. Tokens are compared as hashes and never logged.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use domain::api_key::Permission;
+use domain::api_key::{ApiKey, Permission};
+use domain::audit::Actor;
 use domain::scope::{Owner, Scope};
+use domain::session::Session;
 use http::request::Parts;
-use http::{HeaderMap, header};
+use http::{Extensions, HeaderMap, Method, header};
 use sha2::{Digest, Sha256};
+use store::Store;
+use store::audit::AuditNote;
+use store::known::Known;
 use subtle::ConstantTimeEq;
 
 use crate::Api;
+use crate::cookie::{self, SESSION_PREFIX};
+use crate::layers::RequestId;
 use crate::problem::{Code, Problem};
+use crate::views;
 
 /// An authenticated caller.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) scope: Scope,
-    /// `platform`, or kind and id such as `location:ve9EPM428h8vShlRW1KT`.
-    pub(crate) owner: String,
-    permissions: Vec<Permission>,
+    who: Who,
+    from: From,
+}
+
+#[derive(Debug, Clone)]
+enum Who {
+    /// The operator's own key, from the environment.
+    PlatformKey,
+    ApiKey(Arc<Known<ApiKey>>),
+    Session(Arc<Known<Session>>),
+}
+
+/// Where a request comes from and what it is called, for the audit log.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct From {
+    pub(crate) address: Option<IpAddr>,
+    request_id: Option<Arc<str>>,
+}
+
+/// The address at the other end of the request's connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl From {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        Self {
+            address: extensions.get::<Peer>().map(|peer| peer.0),
+            request_id: extensions.get::<RequestId>().map(|id| Arc::clone(&id.0)),
+        }
+    }
 }
 
 impl Caller {
-    fn new(scope: Scope, permissions: Vec<Permission>) -> Self {
-        let owner = owner_of(&scope)
-            .map_or_else(|| "platform".to_owned(), |owner| format!("{}:{}", owner.kind(), owner.id()));
-        Self { scope, owner, permissions }
+    /// `platform`, or kind and id such as `location:ve9EPM428h8vShlRW1KT`.
+    pub(crate) fn owner(&self) -> String {
+        self.scope
+            .owner()
+            .map_or_else(|| "platform".to_owned(), |owner| format!("{}:{}", owner.kind(), owner.id()))
     }
 
     pub(crate) fn may(&self, permission: Permission) -> bool {
-        self.permissions.contains(&permission)
+        match &self.who {
+            Who::PlatformKey => true,
+            Who::ApiKey(key) => key.value.may(permission),
+            Who::Session(session) => session.value.permissions.contains(&permission),
+        }
+    }
+
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match &self.who {
+            Who::Session(session) => Some(&session.value),
+            Who::PlatformKey | Who::ApiKey(_) => None,
+        }
+    }
+
+    /// The store through which this caller changes something, so that the audit log tells who did.
+    pub(crate) fn store(&self, api: &Api) -> Arc<dyn Store> {
+        let actor = match &self.who {
+            Who::PlatformKey => Actor::PlatformKey,
+            Who::ApiKey(key) => Actor::ApiKey { id: key.value.id, name: key.value.name.clone() },
+            Who::Session(session) => Actor::Session(session.value.id),
+        };
+        audited(api, actor, &self.from)
     }
 
     /// # Errors
@@ -42,16 +100,30 @@ impl Caller {
             _ => Err(Problem::new(Code::Forbidden, "this is for the platform's own keys: use one of them")),
         }
     }
+
+    /// What the platform alone does, to an object of `owner`.
+    ///
+    /// # Errors
+    /// `forbidden` for an object of the caller's own; one of another world is not found, as everywhere.
+    pub(crate) fn on_the_platform_with(
+        &self,
+        api: &Api,
+        what: &'static str,
+        owner: &Owner,
+    ) -> Result<(), Problem> {
+        if self.scope != Scope::Platform && !api.store.routes().read().sees(&self.scope, owner) {
+            return Err(Problem::not_found(what));
+        }
+        self.on_the_platform()
+    }
 }
 
-/// Whose world a scope is; `None` for the platform.
-pub(crate) fn owner_of(scope: &Scope) -> Option<Owner> {
-    match scope {
-        Scope::Platform => None,
-        Scope::Company(id) => Some(Owner::Company(id.clone())),
-        Scope::Location(id) => Some(Owner::Location(id.clone())),
-        Scope::App(id) => Some(Owner::App(id.clone())),
-    }
+/// The store with a note of who makes the next change.
+pub(crate) fn audited(api: &Api, actor: Actor, from: &From) -> Arc<dyn Store> {
+    let request_id = from.request_id.clone().unwrap_or_else(|| Arc::from(""));
+    let id = api.ids.audit(api.clock.now());
+    let note = AuditNote { id, actor, address: from.address, request_id, show: Some(views::audited) };
+    Arc::clone(&api.store).audited(note)
 }
 
 macro_rules! callers {
@@ -67,7 +139,8 @@ macro_rules! callers {
         impl FromRequestParts<Arc<Api>> for $name {
             type Rejection = Problem;
             async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-                permitted(api, &parts.headers, Permission::$permission).map(Self)
+                let asked = Asked { method: &parts.method, headers: &parts.headers, from: From::of(&parts.extensions) };
+                permitted(api, asked, Permission::$permission).map(Self)
             }
         }
     )*};
@@ -82,8 +155,35 @@ callers! {
     Viewer View;
 }
 
-fn permitted(api: &Api, headers: &HeaderMap, permission: Permission) -> Result<Caller, Problem> {
-    let caller = authenticate(api, headers)?;
+impl Publisher {
+    /// For the way past the router, which has no use for a request's extensions.
+    pub(crate) fn of(api: &Api, headers: &HeaderMap, address: Option<IpAddr>) -> Result<Self, Problem> {
+        let from = From { address, request_id: None };
+        permitted(api, Asked { method: &Method::POST, headers, from }, Permission::Publish).map(Self)
+    }
+}
+
+/// Whoever has signed in, whatever they may.
+#[derive(Debug)]
+pub(crate) struct SignedIn(pub(crate) Caller);
+
+impl FromRequestParts<Arc<Api>> for SignedIn {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let from = From::of(&parts.extensions);
+        authenticate(api, Asked { method: &parts.method, headers: &parts.headers, from }).map(Self)
+    }
+}
+
+/// What of a request says who calls.
+struct Asked<'a> {
+    method: &'a Method,
+    headers: &'a HeaderMap,
+    from: From,
+}
+
+fn permitted(api: &Api, asked: Asked<'_>, permission: Permission) -> Result<Caller, Problem> {
+    let caller = authenticate(api, asked)?;
     if caller.may(permission) {
         return Ok(caller);
     }
@@ -91,19 +191,52 @@ fn permitted(api: &Api, headers: &HeaderMap, permission: Permission) -> Result<C
     Err(Problem::new(Code::Forbidden, format!("this needs the permission `{needed}`: use a key that has it")))
 }
 
-fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let token = bearer_token(headers)?;
+/// By the header `authorization`; where there is none, by a session's cookie.
+fn authenticate(api: &Api, asked: Asked<'_>) -> Result<Caller, Problem> {
+    let Asked { method, headers, from } = asked;
+    if headers.contains_key(header::AUTHORIZATION) {
+        return by_token(api, bearer_token(headers)?, from);
+    }
+    let Some(token) = cookie::session_token(headers) else {
+        return Err(unauthorized("no credentials: send the header `authorization: Bearer hpk_…`", "Bearer"));
+    };
+    let caller = by_token(api, token.as_bytes(), from)?;
+    if !method.is_safe() && !cookie::proves_intent(headers, token) {
+        return Err(Problem::new(
+            Code::Forbidden,
+            "a change by a session's cookie needs the header `x-csrf-token`: GET /v1/sessions/current shows it",
+        ));
+    }
+    Ok(caller)
+}
+
+fn by_token(api: &Api, token: &[u8], from: From) -> Result<Caller, Problem> {
     let hash: [u8; 32] = Sha256::digest(token).into();
+    let now = api.clock.now();
     if api.platform_key_hash.is_some_and(|known| bool::from(known.ct_eq(&hash))) {
-        return Ok(Caller::new(Scope::Platform, Permission::ALL.to_vec()));
+        return Ok(Caller { scope: Scope::Platform, who: Who::PlatformKey, from });
     }
-    match api.store.api_key_by_hash(&hash) {
-        Some(key) if key.is_valid_at(api.clock.now()) => {
-            Ok(Caller::new(key.scope.clone(), key.permissions.clone()))
+    let fault = if token.starts_with(SESSION_PREFIX.as_bytes()) {
+        match api.store.session_by_hash(&hash) {
+            Some(session) if session.value.is_valid_at(now) => {
+                session.used(now);
+                return Ok(Caller { scope: session.value.scope.clone(), who: Who::Session(session), from });
+            }
+            Some(_) => "the session has ended: sign in again",
+            None => "the session is not valid any more: sign in again",
         }
-        Some(_) => Err(refused("the API key has expired: use a new one")),
-        None => Err(refused("the token is not a valid API key: check that it was copied whole")),
-    }
+    } else {
+        match api.store.api_key_by_hash(&hash) {
+            Some(key) if key.value.is_valid_at(now) => {
+                key.used(now);
+                return Ok(Caller { scope: key.value.scope.clone(), who: Who::ApiKey(key), from });
+            }
+            Some(_) => "the API key has expired: use a new one",
+            None => "the token is not a valid API key: check that it was copied whole",
+        }
+    };
+    api.sign_ins.failed(from.address, Some(hash), now)?;
+    Err(refused(fault))
 }
 
 fn bearer_token(headers: &HeaderMap) -> Result<&[u8], Problem> {

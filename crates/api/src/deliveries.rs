@@ -51,7 +51,7 @@ pub(crate) async fn list_deliveries(
     let filter = filter(&api, &mut params);
     let wish = params.page();
     params.finish()?;
-    let list = List::new(&api.settings.cursor_key, "/v1/deliveries", &caller.owner)
+    let list = List::new(&api.settings.cursor_key, "/v1/deliveries", &caller.owner())
         .filter(filter.endpoint_id)
         .filter(filter.event_id)
         .filter(filter.location_id.as_ref())
@@ -118,8 +118,11 @@ pub(crate) async fn retry_delivery(
         let keep = keep
             .answer(|delivery: &Delivery| (StatusCode::ACCEPTED, answer::bytes(&DeliveryRow::of(delivery))));
         let new_id = api.ids.delivery(now);
-        let retried =
-            api.store.retry_delivery(&caller.scope, id, new_id, now, keep).await.map_err(no_delivery)?;
+        let retried = caller
+            .store(&api)
+            .retry_delivery(&caller.scope, id, new_id, now, keep)
+            .await
+            .map_err(no_delivery)?;
         api.engine.stored(Due { endpoint_id: retried.endpoint_id, due_at: now });
         Ok(answer::json(StatusCode::ACCEPTED, &DeliveryRow::of(&retried)))
     })
@@ -148,7 +151,8 @@ pub(crate) async fn cancel_delivery(
         let keep =
             keep.answer(|delivery: &Delivery| (StatusCode::OK, answer::bytes(&DeliveryRow::of(delivery))));
         let now = api.clock.now();
-        let cancelled = api.store.cancel_delivery(&caller.scope, id, now, keep).await.map_err(no_delivery)?;
+        let cancelled =
+            caller.store(&api).cancel_delivery(&caller.scope, id, now, keep).await.map_err(no_delivery)?;
         api.engine.cancelled(cancelled.endpoint_id, cancelled.id);
         Ok(answer::ok(&DeliveryRow::of(&cancelled)))
     })

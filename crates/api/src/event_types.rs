@@ -37,7 +37,7 @@ pub(crate) async fn list_event_types(
     let mut params = Params::of(&uri);
     let wish = params.page();
     params.finish()?;
-    let list = List::new(&api.settings.cursor_key, "/v1/event-types", &caller.owner);
+    let list = List::new(&api.settings.cursor_key, "/v1/event-types", &caller.owner());
     let request = list.request(&wish)?;
     let types = api.catalogue.types();
     let from = request.before.and_then(|place| usize::try_from(place).ok()).unwrap_or(0).min(types.len());

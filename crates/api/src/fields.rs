@@ -6,11 +6,16 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use domain::scope::Owner;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use crate::problem::{Code, Faults, Problem, pointed};
+
+/// The fields that name an owner, and of which kind.
+pub(crate) const OWNERS: [(&str, &str); 3] =
+    [("locationId", "location"), ("companyId", "company"), ("appId", "app")];
 
 /// A field as it came. What had a fault counts as absent; the fault is noted.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,6 +200,30 @@ impl<'a> Fields<'a> {
             self.fault(name, "cannot be null: leave it out for the default");
         }
         given.value().unwrap_or(default)
+    }
+
+    /// The one owner that is named. `missing`: what to say where none is.
+    pub(crate) fn owner(&mut self, missing: Option<&'static str>) -> Option<Owner> {
+        let mut owners = Vec::new();
+        let mut faulty = false;
+        for (name, kind) in OWNERS {
+            let before = self.has(name);
+            let detail = "must be 1 to 64 characters of A-Z, a-z, 0-9, `_` and `-`";
+            let given = self.parsed(name, |id| Owner::from_parts(kind, id).ok_or_else(|| detail.to_owned()));
+            faulty |= before && matches!(given, Given::Absent);
+            owners.extend(given.value());
+        }
+        match (owners.len(), missing) {
+            (0, Some(missing)) if !faulty => self.fault("locationId", missing),
+            (0 | 1, _) => {}
+            _ => {
+                let second = format!("{}Id", owners[1].kind());
+                let detail =
+                    "is one owner too many: give exactly one of `locationId`, `companyId` and `appId`";
+                self.fault(&second, detail);
+            }
+        }
+        owners.into_iter().next()
     }
 
     pub(crate) fn fault(&mut self, name: &str, detail: impl Into<String>) {

@@ -9,6 +9,7 @@ use catalogue::Validate;
 use domain::app::InstallTarget;
 use domain::fanout::Topology;
 use domain::location::{AppId, CompanyId, LocationId};
+use domain::scope::Owner;
 use http::StatusCode;
 use serde_json::{Map, Value};
 use store::StoreError;
@@ -106,10 +107,10 @@ async fn install(
     app_id: AppId,
     target: InstallTarget,
 ) -> Result<Response, Problem> {
-    caller.on_the_platform()?;
+    caller.on_the_platform_with(api, "app", &Owner::App(app_id.clone()))?;
     let (change, published) = change(api, "AppInstall", app_id.clone(), target.clone())?;
     let event_id = change.publication.event.id;
-    match api.store.install(&caller.scope, change).await? {
+    match caller.store(api).install(&caller.scope, change).await? {
         Some(claim) => {
             published.hand_over(claim);
             api.counters.accepted(1);
@@ -126,9 +127,9 @@ async fn uninstall(
     app_id: AppId,
     target: InstallTarget,
 ) -> Result<Response, Problem> {
-    caller.on_the_platform()?;
+    caller.on_the_platform_with(api, "app", &Owner::App(app_id.clone()))?;
     let (change, published) = change(api, "AppUninstall", app_id, target)?;
-    let claim = api.store.uninstall(&caller.scope, change).await.map_err(not_installed)?;
+    let claim = caller.store(api).uninstall(&caller.scope, change).await.map_err(not_installed)?;
     published.hand_over(claim);
     api.counters.accepted(1);
     Ok(answer::no_content())

@@ -5,8 +5,10 @@
 
 mod answer;
 mod api_keys;
+mod audit;
 mod body;
 mod caller;
+mod cookie;
 pub mod counters;
 mod deliveries;
 mod determined;
@@ -20,6 +22,7 @@ mod front;
 mod health;
 mod installs;
 mod layers;
+mod login;
 mod once;
 mod openapi;
 mod page;
@@ -29,6 +32,8 @@ mod query;
 mod router;
 #[cfg(test)]
 mod router_tests;
+mod sessions;
+mod sign_ins;
 #[cfg(test)]
 mod stand_in;
 mod tenants;
@@ -56,6 +61,7 @@ pub use front::Front;
 pub use openapi::openapi;
 pub use problem::Code;
 pub use router::router;
+pub use sessions::LinkFault;
 
 /// What an operator may set.
 #[derive(Clone)]
@@ -69,6 +75,8 @@ pub struct Settings {
     /// Signs cursors; the same on every node. Must be random, and may be derived from the master key.
     pub cursor_key: [u8; 32],
     pub url_policy: UrlPolicy,
+    /// Where people reach this server, such as `https://hooks.example.com`; `None`: where the request says.
+    pub public_url: Option<String>,
 }
 
 impl Settings {
@@ -80,6 +88,7 @@ impl Settings {
             endpoints_per_owner: ENDPOINTS_PER_OWNER_DEFAULT,
             cursor_key,
             url_policy: UrlPolicy::Strict,
+            public_url: None,
         }
     }
 }
@@ -105,6 +114,7 @@ pub struct Api {
     counters: Arc<ApiCounters>,
     platform_key_hash: Option<[u8; 32]>,
     running: once::Running,
+    sign_ins: sign_ins::SignIns,
     tasks: TaskTracker,
     requests: Semaphore,
     batches: Semaphore,
@@ -125,6 +135,7 @@ impl Api {
             ids,
             counters: Arc::default(),
             running: once::Running::default(),
+            sign_ins: sign_ins::SignIns::default(),
             tasks: TaskTracker::new(),
             requests: Semaphore::new(REQUESTS_MAX),
             batches: Semaphore::new(BATCHES_MAX),
@@ -134,6 +145,14 @@ impl Api {
 
     pub fn counters(&self) -> Arc<ApiCounters> {
         Arc::clone(&self.counters)
+    }
+
+    /// A link that signs the operator in to the console, once and within a minute.
+    ///
+    /// # Errors
+    /// The store did not take it, or the system gives no randomness; the cause is in the log.
+    pub async fn login_link(&self, base: &str) -> Result<String, LinkFault> {
+        sessions::operators_link(self, base).await
     }
 
     /// Waits for requests whose clients have left but whose work goes on. Call it after the listener has closed and before

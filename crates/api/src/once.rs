@@ -86,7 +86,7 @@ where
     let Some(key) = key_of(&command.headers)? else { return effect(Keep::default()).await };
     let now = api.clock.now();
     let kept = Kept {
-        key: OnceKey { owner: caller.owner.clone(), path: command.path.clone(), key },
+        key: OnceKey { owner: caller.owner(), path: command.path.clone(), key },
         request_hash: Sha256::digest(&command.body).into(),
         expires_at: now.plus_seconds(IDEMPOTENCY_HOURS * 3600),
     };

@@ -8,13 +8,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Api, api_keys, deliveries, docs, endpoints, event_types, events, health, installs, layers, tenants,
+    Api, api_keys, audit, deliveries, docs, endpoints, event_types, events, health, installs, layers, login,
+    sessions, tenants,
 };
 
 /// The API as a service. What it does not know answers 404 as a problem; `/metrics` and the console are the binary's.
 pub fn router(api: Arc<Api>) -> Router {
     let (router, _) = routes().split_for_parts();
     router
+        .merge(login::router())
         .fallback(layers::no_route)
         .method_not_allowed_fallback(layers::no_method)
         .layer(from_fn_with_state(Arc::clone(&api), layers::guard))
@@ -47,6 +49,11 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(installs::install_in_company, installs::uninstall_from_company))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(api_keys::delete_api_key))
+        .routes(routes!(sessions::create_portal_session))
+        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(sessions::current_session))
+        .routes(routes!(sessions::delete_session))
+        .routes(routes!(audit::list_audit))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(docs::openapi_json))

@@ -13,6 +13,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use store::known::Known;
 use tower::ServiceExt;
 
 use crate::stand_in::{KEY, NOW, NoStore, NotingEngine, api};
@@ -168,8 +169,16 @@ async fn a_permission_that_is_missing_is_403_and_an_expired_key_401() {
         let key = "hpk_another-key-of-some-length-0123456";
         let id = IdSource::seeded(3).api_key(NOW);
         let hash = Sha256::digest(key).into();
-        let stored = ApiKey { id, name: "k".into(), scope: Scope::Platform, permissions, hash, expires_at };
-        let store = NoStore { keys: vec![Arc::new(stored)], ..NoStore::default() };
+        let stored = ApiKey {
+            id,
+            name: "k".into(),
+            scope: Scope::Platform,
+            permissions,
+            hash,
+            expires_at,
+            last_used_at: None,
+        };
+        let store = NoStore { keys: vec![Arc::new(Known::new(stored, None))], ..NoStore::default() };
         let mut asked = request(method, path, "");
         asked.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
         assert_eq!(send(store, asked).await.problem(), expected, "{method} {path}");

@@ -8,25 +8,30 @@ use catalogue::Catalogue;
 use domain::api_key::ApiKey;
 use domain::app::{App, InstallTarget};
 use domain::attempt::Attempt;
+use domain::audit::{Action, AuditEntry, Object};
 use domain::delivery::{Delivery, EndReason};
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch};
 use domain::event::Event;
-use domain::id::{ApiKeyId, DeliveryId, EndpointId, EventId, IdSource};
+use domain::id::{ApiKeyId, DeliveryId, EndpointId, EventId, IdSource, SessionId};
 use domain::location::{AppId, Location, LocationId};
-use domain::scope::Scope;
+use domain::scope::{Owner, Scope};
 use domain::secret::SecretText;
+use domain::session::Session;
 use domain::time::{Clock, Timestamp};
 use parking_lot::Mutex;
 use store::api_keys::ApiKeys;
+use store::audit::{Audit, AuditFilter, AuditNote};
 use store::deliveries::{Deliveries, DeliveryFilter};
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::events::{EventFilter, Events, Publication};
 use store::healths::{HealthNote, Healths};
+use store::known::Known;
 use store::maintenance::{Maintenance, Swept};
 use store::once::{Answers, KeptAnswer, MaybeOnce, OnceKey};
 use store::page::{Page, PageRequest};
 use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
 use store::routes::Routes;
+use store::sessions::{LoginCode, Sessions};
 use store::tenants::{InstallChange, Tenants};
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
@@ -44,7 +49,7 @@ pub(crate) struct NoStore {
     pub(crate) healths: Healths,
     pub(crate) permits: Semaphore,
     pub(crate) publish_fails: bool,
-    pub(crate) keys: Vec<Arc<ApiKey>>,
+    pub(crate) keys: Vec<Arc<Known<ApiKey>>>,
 }
 
 impl Default for NoStore {
@@ -121,11 +126,53 @@ impl Store for NoStore {
     fn healths(&self) -> &Healths {
         &self.healths
     }
+    fn audited(self: Arc<Self>, _: AuditNote) -> Arc<dyn Store> {
+        self
+    }
+}
+
+#[async_trait]
+impl Audit for NoStore {
+    async fn note(&self, _: Action, _: Option<Owner>, _: Object) -> Answer<()> {
+        away()
+    }
+    async fn list_audit(&self, _: &Scope, _: AuditFilter, _: PageRequest) -> Answer<Page<AuditEntry>> {
+        away()
+    }
+    async fn sweep_audit(&self, _: Timestamp) -> Answer<Swept> {
+        away()
+    }
+}
+
+#[async_trait]
+impl Sessions for NoStore {
+    async fn create_session(
+        &self,
+        _: &Scope,
+        _: Session,
+        _: LoginCode,
+        _: usize,
+        _: MaybeOnce<Session>,
+    ) -> Answer<Session> {
+        away()
+    }
+    async fn open_session(&self, _: [u8; 32], _: [u8; 32], _: Timestamp) -> Answer<Session> {
+        away()
+    }
+    async fn list_sessions(&self, _: &Scope, _: Timestamp, _: PageRequest) -> Answer<Page<Session>> {
+        away()
+    }
+    async fn delete_session(&self, _: &Scope, _: SessionId) -> Answer<()> {
+        away()
+    }
+    fn session_by_hash(&self, _: &[u8; 32]) -> Option<Arc<Known<Session>>> {
+        None
+    }
 }
 
 #[async_trait]
 impl ApiKeys for NoStore {
-    async fn create_api_key(&self, _: &Scope, _: ApiKey, _: MaybeOnce<ApiKey>) -> Answer<ApiKey> {
+    async fn create_api_key(&self, _: &Scope, _: ApiKey, _: usize, _: MaybeOnce<ApiKey>) -> Answer<ApiKey> {
         away()
     }
     async fn list_api_keys(&self, _: &Scope, _: PageRequest) -> Answer<Page<ApiKey>> {
@@ -134,8 +181,11 @@ impl ApiKeys for NoStore {
     async fn delete_api_key(&self, _: &Scope, _: ApiKeyId, _: Timestamp) -> Answer<()> {
         away()
     }
-    fn api_key_by_hash(&self, hash: &[u8; 32]) -> Option<Arc<ApiKey>> {
-        self.keys.iter().find(|key| key.hash == *hash).cloned()
+    fn api_key_by_hash(&self, hash: &[u8; 32]) -> Option<Arc<Known<ApiKey>>> {
+        self.keys.iter().find(|key| key.value.hash == *hash).cloned()
+    }
+    async fn keep_uses(&self) -> Answer<()> {
+        away()
     }
     fn api_key_count(&self) -> usize {
         self.keys.len()

@@ -7,6 +7,7 @@ use axum::response::Response;
 use domain::app::App;
 use domain::limits::{APP_SCOPE_LENGTH_MAX, APP_SCOPES_MAX, NAME_LENGTH_MAX};
 use domain::location::{AppId, Location, LocationId};
+use domain::scope::Owner;
 use serde_json::Value;
 use store::StoreError;
 use utoipa::ToSchema;
@@ -56,13 +57,13 @@ pub(crate) async fn put_location(
     Id(id): Id<LocationId>,
     command: Command,
 ) -> Result<Response, Problem> {
-    caller.on_the_platform()?;
+    caller.on_the_platform_with(&api, "location", &Owner::Location(id.clone()))?;
     let mut fields = Fields::of_optional(&command.body)?;
     let name = fields.text("name", NAME_LENGTH_MAX).value();
     let company_id = fields.parsed("companyId", tenant_id).value();
     fields.finish()?;
     let location = Location { id, name, company_id };
-    let stored = api.store.put_location(&caller.scope, location, api.clock.now()).await?;
+    let stored = caller.store(&api).put_location(&caller.scope, location, api.clock.now()).await?;
     Ok(answer::ok(&LocationView::of(&stored)))
 }
 
@@ -94,8 +95,8 @@ pub(crate) async fn delete_location(
     caller: Manager,
     Id(id): Id<LocationId>,
 ) -> Result<Response, Problem> {
-    caller.on_the_platform()?;
-    api.store.delete_location(&caller.scope, &id).await.map_err(no_location)?;
+    caller.on_the_platform_with(&api, "location", &Owner::Location(id.clone()))?;
+    caller.store(&api).delete_location(&caller.scope, &id).await.map_err(no_location)?;
     Ok(answer::no_content())
 }
 
@@ -114,12 +115,12 @@ pub(crate) async fn put_app(
     Id(id): Id<AppId>,
     command: Command,
 ) -> Result<Response, Problem> {
-    caller.on_the_platform()?;
+    caller.on_the_platform_with(&api, "app", &Owner::App(id.clone()))?;
     let mut fields = Fields::of_optional(&command.body)?;
     let name = fields.text("name", NAME_LENGTH_MAX).value();
     let scopes = scopes(&mut fields);
     fields.finish()?;
-    let stored = api.store.put_app(&caller.scope, App { id, name, scopes }, api.clock.now()).await?;
+    let stored = caller.store(&api).put_app(&caller.scope, App { id, name, scopes }, api.clock.now()).await?;
     Ok(answer::ok(&AppView::of(&stored)))
 }
 
@@ -177,8 +178,8 @@ pub(crate) async fn delete_app(
     caller: Manager,
     Id(id): Id<AppId>,
 ) -> Result<Response, Problem> {
-    caller.on_the_platform()?;
-    api.store.delete_app(&caller.scope, &id).await.map_err(no_app)?;
+    caller.on_the_platform_with(&api, "app", &Owner::App(id.clone()))?;
+    caller.store(&api).delete_app(&caller.scope, &id).await.map_err(no_app)?;
     Ok(answer::no_content())
 }
 

@@ -1,7 +1,7 @@
 //! What an operator may set, and why an engine cannot start.
 
 use domain::address_rules::AddressPolicy;
-use domain::limits::RETENTION_DAYS_DEFAULT;
+use domain::limits::{AUDIT_DAYS_DEFAULT, RETENTION_DAYS_DEFAULT};
 use domain::retry::DEFAULT_WAITS_S;
 use domain::url_rules::UrlPolicy;
 use rustls::pki_types::CertificateDer;
@@ -21,6 +21,8 @@ pub struct Settings {
     pub user_agent: String,
     /// Days that events, deliveries and attempts are kept.
     pub retention_days: u32,
+    /// Days that entries of the audit log are kept.
+    pub audit_retention_days: u32,
     /// Spreads the retries; from the system's randomness in service, fixed in tests.
     pub jitter_seed: u64,
 }
@@ -35,6 +37,7 @@ impl Settings {
             extra_root_certificates: Vec::new(),
             user_agent,
             retention_days: RETENTION_DAYS_DEFAULT,
+            audit_retention_days: AUDIT_DAYS_DEFAULT,
             jitter_seed,
         }
     }

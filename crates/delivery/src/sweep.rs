@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::audit::Actor;
 use domain::endpoint::DisabledReason;
 use domain::id::EndpointId;
 use parking_lot::Mutex;
 use store::StoreError;
+use store::audit::AuditNote;
 use store::maintenance::Swept;
 use tokio::sync::Notify;
 
@@ -77,7 +79,15 @@ pub(crate) async fn run_chores(core: Arc<Core>) {
 async fn perform(core: &Core, chore: Chore) -> Result<(), StoreError> {
     match chore {
         Chore::Disable(id, reason) => {
-            core.store.disable_endpoint(id, reason, core.clock.now()).await?;
+            let now = core.clock.now();
+            let note = AuditNote {
+                id: core.ids.audit(now),
+                actor: Actor::System,
+                address: None,
+                request_id: Arc::from(""),
+                show: None,
+            };
+            Arc::clone(&core.store).audited(note).disable_endpoint(id, reason, now).await?;
             core.with_lanes(|lanes| lanes.keep_health_of(id, None));
             core.chores.put(Chore::End(id));
         }
@@ -102,8 +112,20 @@ async fn end_slice(core: &Core, id: EndpointId) -> Result<(), StoreError> {
 pub(crate) async fn run_retention(core: Arc<Core>) {
     while !core.stop.is_cancelled() {
         sweep(&core).await;
+        sweep_audit(&core).await;
         let next_at = core.clock.now().plus_millis(RETENTION_INTERVAL_MS);
         let _ = core.stop.run_until_cancelled(core.clock.sleep_until(next_at)).await;
+    }
+}
+
+async fn sweep_audit(core: &Core) {
+    while !core.stop.is_cancelled() {
+        let horizon = core.clock.now().plus_seconds(-DAY_S * i64::from(core.audit_retention_days));
+        match core.store.sweep_audit(horizon).await {
+            Ok(Swept::More) => tokio::time::sleep(SLICE_PAUSE).await,
+            Ok(Swept::Done) => return,
+            Err(fault) => return tracing::warn!(%fault, "the audit log could not be swept"),
+        }
     }
 }
 

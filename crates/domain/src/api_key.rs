@@ -37,6 +37,8 @@ pub struct ApiKey {
     /// SHA-256 of the whole key string; a key has at least 256 random bits or is the operator's own choice.
     pub hash: [u8; 32],
     pub expires_at: Option<Timestamp>,
+    /// Within a minute; `None`: never.
+    pub last_used_at: Option<Timestamp>,
 }
 
 impl ApiKey {

@@ -74,6 +74,10 @@ ids! {
     AttemptId "att_";
     /// An API key (its name, not its secret).
     ApiKeyId "key_";
+    /// A session (its name, not its token).
+    SessionId "ses_";
+    /// An entry of the audit log.
+    AuditId "aud_";
 }
 
 fn key_of(bits: u128) -> i64 {
@@ -151,6 +155,12 @@ impl IdSource {
     }
     pub fn api_key(&self, now: Timestamp) -> ApiKeyId {
         ApiKeyId(self.next(now))
+    }
+    pub fn session(&self, now: Timestamp) -> SessionId {
+        SessionId(self.next(now))
+    }
+    pub fn audit(&self, now: Timestamp) -> AuditId {
+        AuditId(self.next(now))
     }
 
     /// An event's id and those of its `n` deliveries, with no other id between them: the order of deliveries is then

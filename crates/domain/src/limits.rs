@@ -51,6 +51,19 @@ pub const APP_SCOPE_LENGTH_MAX: usize = 128;
 pub const RETRY_SCHEDULE_ENTRIES_MAX: usize = 30;
 pub const RETRY_WAIT_SECONDS_MAX: u32 = 604_800;
 /// Random bytes in a generated secret.
+/// API keys of one location, company or app, and of the platform itself.
+pub const API_KEYS_PER_OWNER_MAX: usize = 200;
+/// Sessions that have not expired, of one owner.
+pub const SESSIONS_PER_OWNER_MAX: usize = 1_000;
+pub const SESSION_SECONDS_MIN: u32 = 60;
+pub const SESSION_SECONDS_DEFAULT: u32 = 3_600;
+pub const SESSION_SECONDS_MAX: u32 = 604_800;
+/// A login link is good for so long, and once.
+pub const LOGIN_CODE_SECONDS: i64 = 60;
+/// Failed sign-ins in a minute, of one address (of IPv6, a /64) and of one token. More are told to wait.
+pub const FAILED_SIGN_INS_PER_ADDRESS: u32 = 60;
+pub const FAILED_SIGN_INS_PER_TOKEN: u32 = 20;
+pub const AUDIT_DAYS_DEFAULT: u32 = 365;
 pub const SECRET_BYTES: usize = 32;
 pub const GRACE_SECONDS_DEFAULT: u32 = 86_400;
 pub const GRACE_SECONDS_MAX: u32 = 604_800;
@@ -119,6 +132,9 @@ const _: () = assert!(HEADER_NAME_LENGTH_MAX + HEADER_VALUE_LENGTH_MAX <= HEADER
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX <= PAGE_ROWS_EXAMINED_MAX);
 const _: () = assert!(IN_FLIGHT_PER_ENDPOINT <= IN_FLIGHT_MAX && IN_FLIGHT_MAX <= CLAIMED_MAX);
 const _: () = assert!(EVENT_BYTES_MAX * LANE_DELIVERIES_MAX <= CLAIMED_BYTES_MAX);
+const _: () =
+    assert!(SESSION_SECONDS_MIN <= SESSION_SECONDS_DEFAULT && SESSION_SECONDS_DEFAULT <= SESSION_SECONDS_MAX);
+const _: () = assert!(FAILED_SIGN_INS_PER_TOKEN <= FAILED_SIGN_INS_PER_ADDRESS);
 const _: () = assert!(GRACE_SECONDS_DEFAULT <= GRACE_SECONDS_MAX);
 const _: () = assert!(LEASE_MS > ATTEMPT_TIMEOUT_MS + RECORD_WAIT_MS);
 const _: () = assert!(CIRCUIT_TIMEOUTS <= CIRCUIT_FAILURES);

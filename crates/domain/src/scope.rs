@@ -52,6 +52,26 @@ impl Owner {
 }
 
 impl Scope {
+    /// Whose world it is; `None` is the platform's.
+    pub fn owner(&self) -> Option<Owner> {
+        match self {
+            Self::Platform => None,
+            Self::Company(id) => Some(Owner::Company(id.clone())),
+            Self::Location(id) => Some(Owner::Location(id.clone())),
+            Self::App(id) => Some(Owner::App(id.clone())),
+        }
+    }
+
+    /// The world of `owner`; the platform's for `None`.
+    pub fn of(owner: Option<Owner>) -> Self {
+        match owner {
+            None => Self::Platform,
+            Some(Owner::Company(id)) => Self::Company(id),
+            Some(Owner::Location(id)) => Self::Location(id),
+            Some(Owner::App(id)) => Self::App(id),
+        }
+    }
+
     /// Whether an object of `owner` is in this world. `company_of`: the company that a location is registered under.
     pub fn sees(&self, owner: &Owner, company_of: impl FnOnce(&LocationId) -> Option<CompanyId>) -> bool {
         match (self, owner) {

@@ -52,8 +52,12 @@ pub async fn make(
         permissions: Permission::ALL.to_vec(),
         hash: Sha256::digest(text.as_bytes()).into(),
         expires_at: None,
+        last_used_at: None,
     };
-    store.create_api_key(&Scope::Platform, key, None).await.context("cannot store the first platform key")?;
+    store
+        .create_api_key(&Scope::Platform, key, 1, None)
+        .await
+        .context("cannot store the first platform key")?;
     Ok(Some(FirstKey(text)))
 }
 

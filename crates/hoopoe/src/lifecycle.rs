@@ -1,9 +1,12 @@
 //! Connections: accepted, bounded, and ended in order. It knows nothing of what the requests mean.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Front;
+use axum::Router;
 use axum::http::Request;
 use axum::response::Response;
 use domain::limits::CONNECTIONS_MAX;
@@ -36,13 +39,13 @@ where
     let mut connections = JoinSet::new();
     loop {
         let accepting = accept(&listener, &places);
-        let (stream, place) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             accepted = accepting => accepted,
             // Reaps what has ended, so that the set holds only live connections.
             Some(_) = connections.join_next() => continue,
             () = stop.cancelled() => break,
         };
-        let connection = graceful.watch(connection(stream, service.clone()));
+        let connection = graceful.watch(connection(stream, service.from_peer(peer)));
         connections.spawn(async move {
             let _place = place;
             // A connection that breaks is its client's affair.
@@ -59,11 +62,11 @@ where
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (TcpStream, tokio::sync::OwnedSemaphorePermit) {
+) -> (TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit) {
     let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, peer)) => return (stream, peer.ip(), place),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -79,14 +82,18 @@ pub(crate) trait Answering:
     + Send
     + 'static
 {
+    /// For the requests of one connection, from there.
+    fn from_peer(&self, _: IpAddr) -> Self {
+        self.clone()
+    }
 }
 
-impl<S> Answering for S where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + 'static
-{
+impl Answering for Router {}
+
+impl Answering for Front {
+    fn from_peer(&self, address: IpAddr) -> Self {
+        self.clone().of_peer(address)
+    }
 }
 
 fn connection<S: Answering>(

@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use domain::id::IdSource;
 use domain::time::Clock;
+use store::api_keys::ApiKeys as _;
 use store::maintenance::Maintenance as _;
+use store_sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,7 @@ use crate::lifecycle::{self, Answering};
 use crate::telemetry::metrics;
 use crate::wiring::{self, Wired};
 
+const KEEP_USES_MS: i64 = 60_000;
 /// How long attempts that run may take to end at a stop: an attempt's own 10 s, and a little to read its answer.
 const ATTEMPTS_GRACE: Duration = Duration::from_secs(11);
 
@@ -73,6 +76,7 @@ impl Server {
             Some(address) => Some(listen(address, "--metrics-listen").await?),
             None => None,
         };
+        let clock = Arc::clone(&parts.clock);
         let wired = wiring::wire(config, parts).await?;
         let mut server = Self {
             address,
@@ -82,6 +86,7 @@ impl Server {
             wired,
         };
         server.serve(listener, server.wired.front(config));
+        server.serving.spawn(keep_uses(Arc::clone(&server.wired.store), clock, server.stop.clone()));
         if let Some(listener) = metrics_listener {
             server.serve(listener, metrics::router(server.wired.metrics.clone()));
         }
@@ -102,6 +107,14 @@ impl Server {
         self.wired.first_key.as_ref()
     }
 
+    /// A link that signs the operator in, once and within a minute; it begins with `base` unless the settings say better.
+    ///
+    /// # Errors
+    /// The store did not take it.
+    pub async fn login_link(&self, base: &str) -> anyhow::Result<String> {
+        self.wired.api.login_link(base).await.context("no login link could be made")
+    }
+
     /// Accepts nothing more, lets requests and attempts finish, records their outcomes, gives the rest back, closes.
     pub async fn stop(mut self) {
         self.stop.cancel();
@@ -113,6 +126,18 @@ impl Server {
 
     fn serve(&mut self, listener: TcpListener, service: impl Answering) {
         self.serving.spawn(lifecycle::serve(listener, service, self.stop.clone()));
+    }
+}
+
+/// When keys and sessions were last used is worth a write in a minute, and one at the end.
+async fn keep_uses(store: Arc<SqliteStore>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    let mut goes_on = true;
+    while goes_on {
+        let next_at = clock.now().plus_millis(KEEP_USES_MS);
+        goes_on = stop.run_until_cancelled(clock.sleep_until(next_at)).await.is_some();
+        if let Err(fault) = store.keep_uses().await {
+            tracing::warn!(%fault, "when keys were last used could not be stored");
+        }
     }
 }
 

@@ -111,6 +111,7 @@ fn engine_settings(config: &Config, jitter_seed: u64) -> anyhow::Result<delivery
         url_policy,
         extra_root_certificates: extra_roots(config.ca_certificates.as_deref())?,
         retention_days: config.retention_days,
+        audit_retention_days: config.audit_retention_days,
         ..delivery::Settings::new(user_agent, jitter_seed)
     })
 }
@@ -131,6 +132,7 @@ fn api_settings(config: &Config, master_key: &[u8; 32]) -> api::Settings {
         platform_key: config.platform_key.as_ref().map(|key| SecretText::new(key.expose().to_owned())),
         validate: config.validate.into(),
         endpoints_per_owner: config.endpoints_per_owner,
+        public_url: config.public_url.clone(),
         url_policy: match config.mode {
             Mode::Production => UrlPolicy::Strict,
             Mode::Dev => UrlPolicy::Dev,

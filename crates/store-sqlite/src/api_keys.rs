@@ -4,33 +4,38 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::api_key::{ApiKey, Permission};
+use domain::audit::{Action, Object};
 use domain::id::ApiKeyId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
-use domain::scope::{Owner, Scope};
+use domain::scope::Scope;
 use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 use store::StoreError;
 use store::api_keys::ApiKeys;
+use store::audit::Subject;
+use store::known::Known;
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
 
 use crate::SqliteStore;
+use crate::audit::Change;
 use crate::endpoint_rows::joined;
 use crate::fault::Fault;
 use crate::memory::Memory;
 use crate::once::once;
-use crate::scope;
+use crate::scope::{self, owner_columns, owner_of_columns};
+use crate::sessions;
 use crate::writer::Tx;
 
 pub(crate) const INSERT: &str = "INSERT INTO api_keys (id, name, owner_kind, owner_id, permissions, hash, expires_at) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-pub(crate) const BY_ID: &str =
-    "SELECT id, name, owner_kind, owner_id, permissions, hash, expires_at FROM api_keys WHERE id = ?1";
-pub(crate) const LIST: &str = "SELECT id, name, owner_kind, owner_id, permissions, hash, expires_at FROM api_keys \
+pub(crate) const BY_ID: &str = "SELECT id, name, owner_kind, owner_id, permissions, hash, expires_at, last_used_at FROM api_keys WHERE id = ?1";
+pub(crate) const LIST: &str = "SELECT id, name, owner_kind, owner_id, permissions, hash, expires_at, last_used_at FROM api_keys \
     WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
 pub(crate) const DELETE: &str = "DELETE FROM api_keys WHERE id = ?1";
-/// Stands for no owner.
-const PLATFORM: &str = "platform";
+pub(crate) const COUNT_OF_OWNER: &str =
+    "SELECT count(*) FROM api_keys INDEXED BY api_keys_owner WHERE owner_kind = ?1 AND owner_id = ?2";
+pub(crate) const USED: &str = "UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1";
 
 #[async_trait]
 impl ApiKeys for SqliteStore {
@@ -38,6 +43,7 @@ impl ApiKeys for SqliteStore {
         &self,
         scope: &Scope,
         key: ApiKey,
+        limit: usize,
         maybe_once: MaybeOnce<ApiKey>,
     ) -> Result<ApiKey, StoreError> {
         let scope = scope.clone();
@@ -46,9 +52,13 @@ impl ApiKeys for SqliteStore {
                 if !sees(tx.conn, &scope, &key.scope)? {
                     return Err(StoreError::NotFound.into());
                 }
+                if count_of(tx.conn, &key)? >= limit {
+                    return Err(StoreError::ApiKeyLimit { max: limit }.into());
+                }
                 insert(tx.conn, &key)?;
-                let stored = key.clone();
-                tx.after_commit(move |memory| memory.api_keys.write().put(stored));
+                tx.audit(change(Action::ApiKeyCreated, None, Some(&key)))?;
+                let (id, hash, known) = (key.id, key.hash, Known::new(key.clone(), None));
+                tx.after_commit(move |memory| memory.api_keys.write().put(id, hash, known));
                 Ok(key)
             })
         };
@@ -57,7 +67,12 @@ impl ApiKeys for SqliteStore {
 
     async fn list_api_keys(&self, scope: &Scope, page: PageRequest) -> Result<Page<ApiKey>, StoreError> {
         let scope = scope.clone();
-        self.read("listing API keys", move |conn| list(conn, &scope, &page)).await
+        let mut listed = self.read("listing API keys", move |conn| list(conn, &scope, &page)).await?;
+        let table = self.memory.api_keys.read();
+        for key in &mut listed.rows {
+            key.last_used_at = table.used_at(key.id).or(key.last_used_at);
+        }
+        Ok(listed)
     }
 
     async fn delete_api_key(&self, scope: &Scope, id: ApiKeyId, _now: Timestamp) -> Result<(), StoreError> {
@@ -65,8 +80,31 @@ impl ApiKeys for SqliteStore {
         self.write("deleting an API key", move |tx| delete(tx, &scope, id)).await
     }
 
-    fn api_key_by_hash(&self, hash: &[u8; 32]) -> Option<Arc<ApiKey>> {
+    fn api_key_by_hash(&self, hash: &[u8; 32]) -> Option<Arc<Known<ApiKey>>> {
         self.memory.api_keys.read().by_hash(hash)
+    }
+
+    async fn keep_uses(&self) -> Result<(), StoreError> {
+        let keys = self.memory.api_keys.read().unkept();
+        let sessions = self.memory.sessions.read().unkept();
+        if keys.is_empty() && sessions.is_empty() {
+            return Ok(());
+        }
+        let keep = move |tx: &mut Tx<'_>| {
+            for (id, at) in &keys {
+                tx.conn.prepare_cached(USED)?.execute(params![id.bits().to_be_bytes(), at.as_millis()])?;
+            }
+            for (id, at) in &sessions {
+                let of = params![id.bits().to_be_bytes(), at.as_millis()];
+                tx.conn.prepare_cached(sessions::USED)?.execute(of)?;
+            }
+            tx.after_commit(move |memory| {
+                memory.api_keys.read().kept(&keys);
+                memory.sessions.read().kept(&sessions);
+            });
+            Ok(())
+        };
+        self.write("noting when keys were used", keep).await
     }
 
     fn api_key_count(&self) -> usize {
@@ -79,48 +117,58 @@ pub(crate) fn load(conn: &Connection, memory: &Memory) -> Result<(), Fault> {
     let mut select = conn.prepare(LIST)?;
     let mut rows = select.query(params![[0xff_u8; 17], i64::MAX])?;
     while let Some(row) = rows.next()? {
-        memory.api_keys.write().put(of_row(row)?);
+        let key = of_row(row)?;
+        let (id, hash, used_at) = (key.id, key.hash, key.last_used_at);
+        memory.api_keys.write().put(id, hash, Known::new(key, used_at));
     }
     Ok(())
 }
 
-/// Keys with the platform's scope are the platform's alone.
-fn sees(conn: &Connection, scope: &Scope, of_key: &Scope) -> Result<bool, Fault> {
-    match owner_of(of_key) {
+/// What is the platform's own is the platform's alone.
+pub(crate) fn sees(conn: &Connection, scope: &Scope, of: &Scope) -> Result<bool, Fault> {
+    match of.owner() {
         Some(owner) => scope::sees(conn, scope, &owner),
         None => Ok(*scope == Scope::Platform),
     }
 }
 
-fn owner_of(scope: &Scope) -> Option<Owner> {
-    match scope {
-        Scope::Platform => None,
-        Scope::Company(id) => Some(Owner::Company(id.clone())),
-        Scope::Location(id) => Some(Owner::Location(id.clone())),
-        Scope::App(id) => Some(Owner::App(id.clone())),
+fn change<'a>(action: Action, before: Option<&'a ApiKey>, after: Option<&'a ApiKey>) -> Change<'a> {
+    let key = after.or(before).expect("a change is of a key");
+    Change {
+        action,
+        owner: key.scope.owner(),
+        object: Object::new("api-key", key.id),
+        before: before.map(Subject::ApiKey),
+        after: after.map(Subject::ApiKey),
     }
 }
 
-fn scope_of(kind: &str, id: &str) -> Option<Scope> {
-    if kind == PLATFORM {
-        return Some(Scope::Platform);
-    }
-    Owner::from_parts(kind, id).map(|owner| match owner {
-        Owner::Company(id) => Scope::Company(id),
-        Owner::Location(id) => Scope::Location(id),
-        Owner::App(id) => Scope::App(id),
-    })
+fn count_of(conn: &Connection, key: &ApiKey) -> Result<usize, Fault> {
+    let owner = key.scope.owner();
+    let (kind, id) = owner_columns(owner.as_ref());
+    let count: i64 = conn.prepare_cached(COUNT_OF_OWNER)?.query_row([kind, id], |row| row.get(0))?;
+    Ok(count.try_into().unwrap_or(0))
+}
+
+pub(crate) fn permissions_text(permissions: &[Permission]) -> String {
+    let words: Vec<_> = permissions.iter().map(|permission| permission.as_str()).collect();
+    joined(&words, ",")
+}
+
+pub(crate) fn permissions_of(text: &str) -> Result<Vec<Permission>, Fault> {
+    let words = text.split(',').filter(|word| !word.is_empty()).map(Permission::parse);
+    words.collect::<Option<_>>().ok_or(Fault::Damaged("permissions"))
 }
 
 fn insert(conn: &Connection, key: &ApiKey) -> Result<(), Fault> {
-    let owner = owner_of(&key.scope);
-    let permissions: Vec<_> = key.permissions.iter().map(|permission| permission.as_str()).collect();
+    let owner = key.scope.owner();
+    let (owner_kind, owner_id) = owner_columns(owner.as_ref());
     conn.prepare_cached(INSERT)?.execute(params![
         key.id.bits().to_be_bytes(),
         key.name,
-        owner.as_ref().map_or(PLATFORM, |owner| owner.kind()),
-        owner.as_ref().map_or("", |owner| owner.id()),
-        joined(&permissions, ","),
+        owner_kind,
+        owner_id,
+        permissions_text(&key.permissions),
         key.hash,
         key.expires_at.map(Timestamp::as_millis),
     ])?;
@@ -130,14 +178,14 @@ fn insert(conn: &Connection, key: &ApiKey) -> Result<(), Fault> {
 fn of_row(row: &Row<'_>) -> Result<ApiKey, Fault> {
     let (kind, owner_id): (String, String) = (row.get(2)?, row.get(3)?);
     let permissions: String = row.get(4)?;
-    let permissions = permissions.split(',').filter(|word| !word.is_empty()).map(Permission::parse);
     Ok(ApiKey {
         id: ApiKeyId::from_bits(u128::from_be_bytes(row.get(0)?)),
         name: row.get(1)?,
-        scope: scope_of(&kind, &owner_id).ok_or(Fault::Damaged("API key's owner"))?,
-        permissions: permissions.collect::<Option<_>>().ok_or(Fault::Damaged("API key's permissions"))?,
+        scope: Scope::of(owner_of_columns(&kind, &owner_id)?),
+        permissions: permissions_of(&permissions)?,
         hash: row.get(5)?,
         expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
+        last_used_at: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_millis),
     })
 }
 
@@ -176,6 +224,7 @@ fn delete(tx: &mut Tx<'_>, scope: &Scope, id: ApiKeyId) -> Result<(), Fault> {
         return Err(StoreError::NotFound.into());
     }
     tx.conn.prepare_cached(DELETE)?.execute([id_bytes])?;
+    tx.audit(change(Action::ApiKeyDeleted, Some(&key), None))?;
     tx.after_commit(move |memory| memory.api_keys.write().remove(id));
     Ok(())
 }

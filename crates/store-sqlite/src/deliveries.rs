@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use domain::attempt::Attempt;
+use domain::audit::{Action, Object};
 use domain::delivery::{Delivery, EndReason, Status, Trigger};
 use domain::event::Fate;
 use domain::id::{DeliveryId, EndpointId, EventId};
@@ -12,11 +13,13 @@ use domain::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use store::StoreError;
+use store::audit::Subject;
 use store::deliveries::{Deliveries, DeliveryFilter};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest, Span};
 
 use crate::SqliteStore;
+use crate::audit::Change;
 use crate::codec;
 use crate::days::{self, Day, day_of, first_key_of, suffix};
 use crate::fault::Fault;
@@ -24,7 +27,7 @@ use crate::log::{self, DeliveryHead, Found};
 use crate::merge::{KeyRange, Merge, STREAMS_MAX, Source};
 use crate::once::once;
 use crate::queue::{end_unattempted, is_enabled};
-use crate::scope::{sees_endpoint, visible_endpoints};
+use crate::scope::{self, sees_endpoint, visible_endpoints};
 use crate::writer::Tx;
 
 pub(crate) const BRING_FORWARD: &str =
@@ -62,7 +65,11 @@ impl Deliveries for SqliteStore {
     ) -> Result<Delivery, StoreError> {
         let scope = scope.clone();
         let retry = move |tx: &mut Tx<'_>| {
-            once(tx, maybe_once, now, |tx| retry(tx, found_in(tx.conn, &scope, id)?, new_id, now))
+            once(tx, maybe_once, now, |tx| {
+                let retried = retry(tx, found_in(tx.conn, &scope, id)?, new_id, now)?;
+                audit(tx, Action::DeliveryRetried, id, &retried)?;
+                Ok(retried)
+            })
         };
         self.write("retrying a delivery", retry).await
     }
@@ -76,10 +83,20 @@ impl Deliveries for SqliteStore {
     ) -> Result<Delivery, StoreError> {
         let scope = scope.clone();
         let cancel = move |tx: &mut Tx<'_>| {
-            once(tx, maybe_once, now, |tx| cancel(tx, found_in(tx.conn, &scope, id)?, now))
+            once(tx, maybe_once, now, |tx| {
+                let cancelled = cancel(tx, found_in(tx.conn, &scope, id)?, now)?;
+                audit(tx, Action::DeliveryCancelled, id, &cancelled)?;
+                Ok(cancelled)
+            })
         };
         self.write("cancelling a delivery", cancel).await
     }
+}
+
+fn audit(tx: &mut Tx<'_>, action: Action, id: DeliveryId, after: &Delivery) -> Result<(), Fault> {
+    let owner = if tx.note.is_some() { scope::owner_of(tx.conn, after.endpoint_id)? } else { None };
+    let object = Object::new("delivery", id);
+    tx.audit(Change { action, owner, object, before: None, after: Some(Subject::Delivery(after)) })
 }
 
 /// The delivery, if it is in the caller's world.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::audit::{Action, Object};
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch, EndpointState};
 use domain::id::EndpointId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
@@ -11,11 +12,13 @@ use domain::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use store::StoreError;
+use store::audit::Subject;
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
 
 use crate::SqliteStore;
+use crate::audit::Change;
 use crate::codec;
 use crate::endpoint_rows;
 use crate::fault::Fault;
@@ -49,6 +52,7 @@ impl Endpoints for SqliteStore {
                     return Err(StoreError::EndpointLimit { max: limit }.into());
                 }
                 endpoint_rows::put(tx.conn, tx.vault, &endpoint)?;
+                tx.audit(audited(Action::EndpointCreated, None, &endpoint))?;
                 Ok(endpoint)
             })?;
             Ok(remember(tx, created))
@@ -87,7 +91,7 @@ impl Endpoints for SqliteStore {
         let scope = scope.clone();
         let update = move |tx: &mut Tx<'_>| {
             let changed = once(tx, maybe_once, now, |tx| {
-                change(tx, &scope, id, |endpoint| Ok(patch.apply(endpoint, now)))
+                change(tx, &scope, id, Action::EndpointUpdated, |endpoint| Ok(patch.apply(endpoint, now)))
             })?;
             Ok(remember(tx, changed))
         };
@@ -98,7 +102,7 @@ impl Endpoints for SqliteStore {
         let scope = scope.clone();
         let delete = move |tx: &mut Tx<'_>| {
             let state = EndpointState::Deleted { since: now };
-            let changed = change(tx, &scope, id, |endpoint| {
+            let changed = change(tx, &scope, id, Action::EndpointDeleted, |endpoint| {
                 Ok(Endpoint { state, updated_at: now, ..endpoint.clone() })
             })?;
             remember(tx, changed);
@@ -127,7 +131,7 @@ impl Endpoints for SqliteStore {
         let rotate = move |tx: &mut Tx<'_>| {
             let Rotation { secret, grace_seconds, now } = rotation;
             let changed = once(tx, maybe_once, now, |tx| {
-                change(tx, &scope, id, |endpoint| {
+                change(tx, &scope, id, Action::SecretRotated, |endpoint| {
                     let secrets =
                         endpoint.secrets.rotate(secret, grace_seconds, now).map_err(StoreError::from)?;
                     Ok(Endpoint { secrets, updated_at: now, ..endpoint.clone() })
@@ -148,7 +152,7 @@ impl Endpoints for SqliteStore {
         let scope = scope.clone();
         let promote = move |tx: &mut Tx<'_>| {
             let changed = once(tx, maybe_once, now, |tx| {
-                change(tx, &scope, id, |endpoint| {
+                change(tx, &scope, id, Action::SecretPromoted, |endpoint| {
                     let secrets = endpoint.secrets.promote(now).map_err(StoreError::from)?;
                     Ok(Endpoint { secrets, updated_at: now, ..endpoint.clone() })
                 })
@@ -173,10 +177,23 @@ fn count_of(conn: &Connection, owner: &Owner) -> Result<usize, Fault> {
     Ok(count.try_into().unwrap_or(0))
 }
 
+/// One that is deleted is shown as it was, and not as it is.
+fn audited<'a>(action: Action, before: Option<&'a Endpoint>, changed: &'a Endpoint) -> Change<'a> {
+    let after = (action != Action::EndpointDeleted).then_some(changed);
+    Change {
+        action,
+        owner: Some(changed.owner.clone()),
+        object: Object::new("endpoint", changed.id),
+        before: before.map(Subject::Endpoint),
+        after: after.map(Subject::Endpoint),
+    }
+}
+
 fn change(
     tx: &mut Tx<'_>,
     scope: &Scope,
     id: EndpointId,
+    action: Action,
     change: impl FnOnce(&Endpoint) -> Result<Endpoint, Fault>,
 ) -> Result<Endpoint, Fault> {
     let endpoint = endpoint_rows::by_id(tx.conn, tx.vault, id)?.ok_or(StoreError::NotFound)?;
@@ -184,6 +201,7 @@ fn change(
     let changed = change(&endpoint)?;
     endpoint_rows::put(tx.conn, tx.vault, &changed)?;
     health::changed(tx, &endpoint, &changed)?;
+    tx.audit(audited(action, Some(&endpoint), &changed))?;
     Ok(changed)
 }
 
@@ -194,6 +212,7 @@ fn disable(tx: &mut Tx<'_>, id: EndpointId, reason: DisabledReason, now: Timesta
     let disabled = Endpoint { state, updated_at: now, ..endpoint.clone() };
     endpoint_rows::put(tx.conn, tx.vault, &disabled)?;
     health::changed(tx, &endpoint, &disabled)?;
+    tx.audit(audited(Action::EndpointDisabled, Some(&endpoint), &disabled))?;
     remember(tx, disabled);
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! parameter; only durations are measured.
 
 mod api_keys;
+mod audit;
 mod checkpoint;
 mod codec;
 mod days;
@@ -23,6 +24,7 @@ mod open;
 mod queue;
 mod readers;
 mod scope;
+mod sessions;
 mod stats;
 mod tenants;
 mod writer;
@@ -38,6 +40,7 @@ use std::thread::JoinHandle;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::Connection;
+use store::audit::AuditNote;
 use store::healths::Healths;
 use store::queue::Claim;
 use store::routes::Routes;
@@ -54,12 +57,14 @@ use crate::writer::{Tx, Undo, Writer, WriterParts};
 
 /// The store in one file. Dropping it without [`close`](store::maintenance::Maintenance::close) also waits for what was
 /// accepted. After a crash nothing that was answered is lost, and the next start frees the claims.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SqliteStore {
     threads: Arc<Threads>,
     readers: Readers,
     memory: Arc<Memory>,
     stats: Arc<Stats>,
+    /// Who makes the next change.
+    note: Option<Arc<AuditNote>>,
 }
 
 /// What must end in order.
@@ -131,7 +136,7 @@ impl SqliteStore {
         let checkpoint_thread = checkpoint::start(checkpoint_conn, Arc::clone(&checkpoints))?;
         let (checkpoint_thread, last) = (Mutex::new(Some(checkpoint_thread)), Mutex::new(Some(last)));
         let threads = Arc::new(Threads { writer, checkpoints, checkpoint_thread, last });
-        Ok(Self { threads, readers, memory, stats })
+        Ok(Self { threads, readers, memory, stats, note: None })
     }
 
     /// Counters of the writer, for metrics.
@@ -144,6 +149,13 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
     {
+        let note = self.note.clone();
+        let work = move |tx: &mut Tx<'_>| {
+            tx.note = note;
+            let result = work(tx);
+            tx.note = None;
+            result
+        };
         self.threads.writer.write(doing, Undo::Savepoint, work).await
     }
 
@@ -172,6 +184,9 @@ impl Store for SqliteStore {
     fn healths(&self) -> &Healths {
         &self.memory.healths
     }
+    fn audited(self: Arc<Self>, note: AuditNote) -> Arc<dyn Store> {
+        Arc::new(Self { note: Some(Arc::new(note)), ..Self::clone(&self) })
+    }
 }
 
 fn load(opened: &open::Opened) -> Result<Memory, Fault> {
@@ -180,6 +195,7 @@ fn load(opened: &open::Opened) -> Result<Memory, Fault> {
     health::load(&opened.conn, &memory.routes, &memory.healths)?;
     tenants::load(&opened.conn, &memory.routes)?;
     api_keys::load(&opened.conn, &memory)?;
+    sessions::load(&opened.conn, &memory)?;
     let waiting: i64 = opened.conn.query_row(
         "SELECT (SELECT count(*) FROM queue) + (SELECT count(*) FROM held)",
         [],

@@ -11,10 +11,11 @@ use store::maintenance::{Maintenance, Swept};
 use crate::SqliteStore;
 use crate::days::{self, Day, day_at, first_key_of, suffix};
 use crate::fault::Fault;
+use crate::sessions;
 use crate::writer::Tx;
 
 /// Rows removed in one call; few enough that an event's publisher hardly notices.
-const SLICE_ROWS: i64 = 1_000;
+pub(crate) const SLICE_ROWS: i64 = 1_000;
 
 pub(crate) const EXPIRED_ANSWERS: &str = "DELETE FROM kept_answers WHERE (owner, path, key) IN \
     (SELECT owner, path, key FROM kept_answers INDEXED BY kept_answers_expiry WHERE expires_at <= ?1 LIMIT ?2)";
@@ -54,11 +55,12 @@ impl Maintenance for SqliteStore {
 fn sweep(tx: &mut Tx<'_>, horizon: Timestamp, now: Timestamp) -> Result<Swept, Fault> {
     let first_day_kept = day_at(horizon);
     let answers = tx.conn.prepare_cached(EXPIRED_ANSWERS)?.execute([now.as_millis(), SLICE_ROWS])?;
+    let sessions = sessions::sweep(tx, now)?;
     let expired = params![first_key_of(first_day_kept), SLICE_ROWS];
     let queued = tx.conn.prepare_cached(EXPIRED_QUEUED)?.execute(expired)?;
     let held = tx.conn.prepare_cached(EXPIRED_HELD)?.execute(expired)?;
     tx.queue_changed(-((queued + held) as i64));
-    if is_full(answers) || is_full(queued) || is_full(held) {
+    if is_full(answers) || is_full(sessions) || is_full(queued) || is_full(held) {
         return Ok(Swept::More);
     }
     match days::all(tx.conn)?.last() {

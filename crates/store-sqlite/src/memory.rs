@@ -1,38 +1,70 @@
-//! What is kept in memory beside the file: routes, failing endpoints, API keys, and the count of unfinished deliveries. The writer changes
+//! What is kept in memory beside the file: routes, failing endpoints, API keys and sessions, and the count of unfinished deliveries. The writer changes
 //! it after a commit and before it answers.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use domain::api_key::ApiKey;
-use domain::id::ApiKeyId;
+use domain::id::{ApiKeyId, SessionId};
+use domain::session::Session;
+use domain::time::Timestamp;
 use parking_lot::RwLock;
 use store::healths::Healths;
+use store::known::Known;
 use store::routes::Routes;
 
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub routes: Routes,
     pub healths: Healths,
-    pub api_keys: RwLock<ApiKeyTable>,
+    pub api_keys: RwLock<KnownTable<ApiKeyId, ApiKey>>,
+    /// Those that are opened.
+    pub sessions: RwLock<KnownTable<SessionId, Session>>,
     pub queue_length: AtomicI64,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct ApiKeyTable {
-    by_hash: HashMap<[u8; 32], Arc<ApiKey>>,
+/// What callers are known by: API keys by the hash of the key, sessions by that of their token.
+#[derive(Debug)]
+pub(crate) struct KnownTable<Id, T> {
+    by_hash: HashMap<[u8; 32], Arc<Known<T>>>,
+    hashes: HashMap<Id, [u8; 32]>,
 }
 
-impl ApiKeyTable {
-    pub(crate) fn put(&mut self, key: ApiKey) {
-        self.by_hash.insert(key.hash, Arc::new(key));
+impl<Id, T> Default for KnownTable<Id, T> {
+    fn default() -> Self {
+        Self { by_hash: HashMap::new(), hashes: HashMap::new() }
     }
-    pub(crate) fn remove(&mut self, id: ApiKeyId) {
-        self.by_hash.retain(|_, key| key.id != id);
+}
+
+impl<Id: Copy + Eq + Hash, T> KnownTable<Id, T> {
+    pub(crate) fn put(&mut self, id: Id, hash: [u8; 32], known: Known<T>) {
+        self.by_hash.insert(hash, Arc::new(known));
+        self.hashes.insert(id, hash);
     }
-    pub(crate) fn by_hash(&self, hash: &[u8; 32]) -> Option<Arc<ApiKey>> {
+    pub(crate) fn remove(&mut self, id: Id) {
+        if let Some(hash) = self.hashes.remove(&id) {
+            self.by_hash.remove(&hash);
+        }
+    }
+    pub(crate) fn by_hash(&self, hash: &[u8; 32]) -> Option<Arc<Known<T>>> {
         self.by_hash.get(hash).cloned()
+    }
+    pub(crate) fn used_at(&self, id: Id) -> Option<Timestamp> {
+        self.by_hash.get(self.hashes.get(&id)?)?.used_at()
+    }
+    /// Uses that the file does not know of yet.
+    pub(crate) fn unkept(&self) -> Vec<(Id, Timestamp)> {
+        let uses = self.hashes.iter();
+        uses.filter_map(|(id, hash)| Some((*id, self.by_hash.get(hash)?.unkept()?))).collect()
+    }
+    pub(crate) fn kept(&self, uses: &[(Id, Timestamp)]) {
+        for (id, at) in uses {
+            if let Some(known) = self.hashes.get(id).and_then(|hash| self.by_hash.get(hash)) {
+                known.kept(*at);
+            }
+        }
     }
     pub(crate) fn count(&self) -> usize {
         self.by_hash.len()

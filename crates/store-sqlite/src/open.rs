@@ -23,10 +23,11 @@ pub(crate) const PAGE_BYTES: u32 = 4_096;
 /// Another program, a backup for one, may hold the file for a moment.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// Forward only, in order; the number of the last is the schema's version.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_held.sql"),
     include_str!("../migrations/0003_health.sql"),
+    include_str!("../migrations/0004_access.sql"),
 ];
 const CANARY: &[u8] = b"hoopoe";
 const CANARY_CONTEXT: &str = "meta/canary";

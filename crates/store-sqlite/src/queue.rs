@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
+use domain::audit::{Action, Object};
 use domain::delivery::{EndReason, Status, Trigger};
 use domain::event::Event;
 use domain::id::{DeliveryId, EndpointId};
@@ -15,12 +16,14 @@ use store::once::MaybeOnce;
 use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
 
 use crate::SqliteStore;
+use crate::audit::Change;
 use crate::codec;
 use crate::days::day_of;
 use crate::fault::Fault;
 use crate::health;
 use crate::log::{self, DeliveryHead, Ending, Found, Queued};
 use crate::once::once;
+use crate::scope;
 use crate::writer::Tx;
 
 /// One step of a skip scan: the first endpoint after ?1 with its earliest due time.
@@ -85,7 +88,11 @@ impl Queue for SqliteStore {
         let store = move |tx: &mut Tx<'_>| {
             once(tx, maybe_once, event.created_at(), |tx| {
                 log::insert_event(tx, &event)?;
-                end_after_attempt(tx, &record)
+                end_after_attempt(tx, &record)?;
+                let endpoint_id = record.delivery.endpoint_id;
+                let owner = if tx.note.is_some() { scope::owner_of(tx.conn, endpoint_id)? } else { None };
+                let (action, object) = (Action::EndpointTested, Object::new("endpoint", endpoint_id));
+                tx.audit(Change { action, owner, object, before: None, after: None })
             })
         };
         self.write("recording a test", store).await

@@ -30,6 +30,21 @@ pub(crate) fn sees(conn: &Connection, scope: &Scope, owner: &Owner) -> Result<bo
     Ok(scope.sees(owner, |_| company_id))
 }
 
+/// Stands for no owner.
+const PLATFORM: &str = "platform";
+
+/// Kind and id as columns; `None` is the platform.
+pub(crate) fn owner_columns(owner: Option<&Owner>) -> (&'static str, &str) {
+    owner.map_or((PLATFORM, ""), |owner| (owner.kind(), owner.id()))
+}
+
+pub(crate) fn owner_of_columns(kind: &str, id: &str) -> Result<Option<Owner>, Fault> {
+    match kind {
+        PLATFORM => Ok(None),
+        _ => Owner::from_parts(kind, id).map(Some).ok_or(Fault::Damaged("owner")),
+    }
+}
+
 /// `NotFound` for what is not in the caller's world.
 pub(crate) fn must_see(conn: &Connection, scope: &Scope, owner: &Owner) -> Result<(), Fault> {
     if sees(conn, scope, owner)? { Ok(()) } else { Err(StoreError::NotFound.into()) }
@@ -46,15 +61,22 @@ pub(crate) fn sees_endpoint(conn: &Connection, scope: &Scope, id: EndpointId) ->
     if *scope == Scope::Platform {
         return Ok(true);
     }
+    match owner_of(conn, id)? {
+        Some(owner) => sees(conn, scope, &owner),
+        None => Ok(false),
+    }
+}
+
+/// Whose endpoint it is, deleted or not; `None`: there is none.
+pub(crate) fn owner_of(conn: &Connection, id: EndpointId) -> Result<Option<Owner>, Fault> {
     let parts = conn
         .prepare_cached(OWNER_OF)?
         .query_row([codec::endpoint_bytes(id)], |row| {
             Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
         })
         .optional()?;
-    let Some((kind, owner_id)) = parts else { return Ok(false) };
-    let owner = Owner::from_parts(&kind, &owner_id).ok_or(Fault::Damaged("endpoint's owner"))?;
-    sees(conn, scope, &owner)
+    let Some((kind, owner_id)) = parts else { return Ok(None) };
+    Owner::from_parts(&kind, &owner_id).map(Some).ok_or(Fault::Damaged("endpoint's owner"))
 }
 
 /// The endpoints of the caller's world, deleted ones too; `None` is all.

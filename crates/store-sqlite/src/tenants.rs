@@ -2,16 +2,19 @@
 
 use async_trait::async_trait;
 use domain::app::{App, InstallTarget};
+use domain::audit::{Action, Object};
 use domain::location::{AppId, Location, LocationId};
 use domain::scope::{Owner, Scope};
 use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 use store::StoreError;
+use store::audit::Subject;
 use store::queue::Claim;
 use store::routes::Routes;
 use store::tenants::{InstallChange, Tenants};
 
 use crate::SqliteStore;
+use crate::audit::Change;
 use crate::codec;
 use crate::events::store_publication;
 use crate::fault::Fault;
@@ -185,12 +188,14 @@ fn target_of(kind: &str, id: &str) -> Result<InstallTarget, Fault> {
 /// Only the platform may say of a location that is in nobody's world yet whose it is.
 fn put_location(tx: &mut Tx<'_>, scope: &Scope, location: Location) -> Result<Location, Fault> {
     must_see(tx.conn, scope, &Owner::Location(location.id.clone()))?;
+    let before = by_id(tx.conn, LOCATION, location.id.as_str(), location_of)?;
     let company_id = location.company_id.as_ref().map(|id| id.as_str());
     tx.conn.prepare_cached(PUT_LOCATION)?.execute(params![
         location.id.as_str(),
         location.name,
         company_id
     ])?;
+    tx.audit(of_location(Action::LocationPut, before.as_ref(), Some(&location)))?;
     let stored = location.clone();
     tx.after_commit(move |memory| memory.routes.change(|table| table.put_location(&stored)));
     Ok(location)
@@ -198,17 +203,19 @@ fn put_location(tx: &mut Tx<'_>, scope: &Scope, location: Location) -> Result<Lo
 
 fn delete_location(tx: &mut Tx<'_>, scope: &Scope, id: LocationId) -> Result<(), Fault> {
     must_see(tx.conn, scope, &Owner::Location(id.clone()))?;
-    if tx.conn.prepare_cached(DELETE_LOCATION)?.execute([id.as_str()])? == 0 {
-        return Err(StoreError::NotFound.into());
-    }
+    let before = by_id(tx.conn, LOCATION, id.as_str(), location_of)?.ok_or(StoreError::NotFound)?;
+    tx.conn.prepare_cached(DELETE_LOCATION)?.execute([id.as_str()])?;
+    tx.audit(of_location(Action::LocationDeleted, Some(&before), None))?;
     tx.after_commit(move |memory| memory.routes.change(|table| table.remove_location(&id)));
     Ok(())
 }
 
 fn put_app(tx: &mut Tx<'_>, scope: &Scope, app: App) -> Result<App, Fault> {
     must_see(tx.conn, scope, &Owner::App(app.id.clone()))?;
+    let before = by_id(tx.conn, APP, app.id.as_str(), app_of)?;
     let scopes = app.scopes.as_ref().map(|scopes| codec::texts_bytes(scopes.iter().map(String::as_str)));
     tx.conn.prepare_cached(PUT_APP)?.execute(params![app.id.as_str(), app.name, scopes])?;
+    tx.audit(of_app(Action::AppPut, &app.id, before.as_ref(), Some(&app)))?;
     let stored = app.clone();
     tx.after_commit(move |memory| memory.routes.change(|table| table.put_app(&stored)));
     Ok(app)
@@ -216,11 +223,13 @@ fn put_app(tx: &mut Tx<'_>, scope: &Scope, app: App) -> Result<App, Fault> {
 
 fn delete_app(tx: &mut Tx<'_>, scope: &Scope, id: AppId) -> Result<(), Fault> {
     must_see(tx.conn, scope, &Owner::App(id.clone()))?;
+    let before = by_id(tx.conn, APP, id.as_str(), app_of)?;
     let installs = tx.conn.prepare_cached(DELETE_INSTALLS)?.execute([id.as_str()])?;
     let apps = tx.conn.prepare_cached(DELETE_APP)?.execute([id.as_str()])?;
     if installs + apps == 0 {
         return Err(StoreError::NotFound.into());
     }
+    tx.audit(of_app(Action::AppDeleted, &id, before.as_ref(), None))?;
     tx.after_commit(move |memory| memory.routes.change(|table| table.remove_app(&id)));
     Ok(())
 }
@@ -245,6 +254,7 @@ fn install(tx: &mut Tx<'_>, scope: &Scope, change: InstallChange) -> Result<Opti
         return Ok(None);
     }
     store_publication(tx, &change.publication)?;
+    tx.audit(of_install(Action::AppInstalled, &change))?;
     tx.after_commit(move |memory| {
         memory.routes.change(|table| table.install(&change.app_id, &change.target));
     });
@@ -258,8 +268,41 @@ fn uninstall(tx: &mut Tx<'_>, scope: &Scope, change: InstallChange) -> Result<Cl
         return Err(StoreError::NotFound.into());
     }
     store_publication(tx, &change.publication)?;
+    tx.audit(of_install(Action::AppUninstalled, &change))?;
     tx.after_commit(move |memory| {
         memory.routes.change(|table| table.uninstall(&change.app_id, &change.target));
     });
     Ok(tx.claim)
+}
+
+fn of_location<'a>(action: Action, before: Option<&'a Location>, after: Option<&'a Location>) -> Change<'a> {
+    let location = after.or(before).expect("a change is of a location");
+    Change {
+        action,
+        owner: Some(Owner::Location(location.id.clone())),
+        object: Object::new("location", &location.id),
+        before: before.map(Subject::Location),
+        after: after.map(Subject::Location),
+    }
+}
+
+fn of_app<'a>(action: Action, id: &AppId, before: Option<&'a App>, after: Option<&'a App>) -> Change<'a> {
+    Change {
+        action,
+        owner: Some(Owner::App(id.clone())),
+        object: Object::new("app", id),
+        before: before.map(Subject::App),
+        after: after.map(Subject::App),
+    }
+}
+
+/// Told to whom it was done: the app comes to the location, or leaves it.
+fn of_install(action: Action, change: &InstallChange) -> Change<'_> {
+    let owner = match &change.target {
+        InstallTarget::Location(id) => Owner::Location(id.clone()),
+        InstallTarget::Company(id) => Owner::Company(id.clone()),
+    };
+    let target = Some(Subject::Install(&change.app_id, &change.target));
+    let (before, after) = if action == Action::AppInstalled { (None, target) } else { (target, None) };
+    Change { action, owner: Some(owner), object: Object::new("app", &change.app_id), before, after }
 }

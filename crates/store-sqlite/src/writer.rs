@@ -17,6 +17,7 @@ use domain::limits::{COMMIT_COMPANY, COMMIT_GATHER_MS_MAX, COMMIT_INTERVAL_MS_MI
 use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 use store::StoreError;
+use store::audit::AuditNote;
 use store::queue::Claim;
 use store::vault::Vault;
 use tokio::sync::oneshot;
@@ -42,6 +43,8 @@ pub(crate) struct Tx<'c> {
     pub claim: Claim,
     /// What the running operation has inserted, for [`Undo::Rows`].
     pub inserted: Vec<InsertedRow>,
+    /// Who makes the running operation's change, for the audit log.
+    pub note: Option<Arc<AuditNote>>,
     effects: Vec<Effect>,
     queue_change: i64,
 }
@@ -261,6 +264,7 @@ impl WriterThread {
             vault: &parts.vault,
             claim: parts.claim,
             inserted: Vec::new(),
+            note: None,
             effects: Vec::new(),
             queue_change: 0,
         };

@@ -11,6 +11,12 @@ pub enum StoreError {
     /// The owner has as many endpoints as it may have.
     #[error("the owner has {max} endpoints already, as many as are allowed")]
     EndpointLimit { max: usize },
+    /// The owner has as many API keys as it may have.
+    #[error("the owner has {max} API keys already, as many as are allowed")]
+    ApiKeyLimit { max: usize },
+    /// The owner has as many sessions as it may have.
+    #[error("the owner has {max} sessions already, as many as are allowed")]
+    SessionLimit { max: usize },
     #[error(transparent)]
     Rotation(#[from] RotationFault),
     /// The endpoint is disabled or deleted, so the delivery cannot be sent.

@@ -5,6 +5,7 @@
 //! No transaction is open while a receiver is called. Nothing here knows SQL, HTTP or JSON.
 
 pub mod api_keys;
+pub mod audit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod deliveries;
@@ -12,25 +13,31 @@ pub mod endpoints;
 pub mod error;
 pub mod events;
 pub mod healths;
+pub mod known;
 pub mod maintenance;
 pub mod once;
 pub mod page;
 pub mod queue;
 pub mod routes;
+pub mod sessions;
 pub mod tenants;
 pub mod vault;
+
+use std::sync::Arc;
 
 pub use error::StoreError;
 
 /// Everything that a backend does.
 pub trait Store:
     api_keys::ApiKeys
+    + audit::Audit
     + deliveries::Deliveries
     + endpoints::Endpoints
     + events::Events
     + maintenance::Maintenance
     + once::Answers
     + queue::Queue
+    + sessions::Sessions
     + tenants::Tenants
     + std::fmt::Debug
     + Send
@@ -41,4 +48,6 @@ pub trait Store:
     fn routes(&self) -> &routes::Routes;
     /// Which endpoints fail, in memory, with the same promise.
     fn healths(&self) -> &healths::Healths;
+    /// The same store, which tells of the next change who made it.
+    fn audited(self: Arc<Self>, note: audit::AuditNote) -> Arc<dyn Store>;
 }

@@ -31,7 +31,7 @@ use crate::caller::{Caller, Manager, Viewer};
 use crate::once::once;
 use crate::page::{List, Listing};
 use crate::path::Id;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::query::Params;
 use crate::views::{EndpointCreated, EndpointView};
 
@@ -58,7 +58,7 @@ pub(crate) async fn list_endpoints(
     let owner = owner_filter(&mut params);
     let wish = params.page();
     params.finish()?;
-    let list = List::new(&api.settings.cursor_key, "/v1/endpoints", &caller.owner)
+    let list = List::new(&api.settings.cursor_key, "/v1/endpoints", &caller.owner())
         .filter(owner.as_ref().map(Owner::kind))
         .filter(owner.as_ref().map(Owner::id));
     let filter = EndpointFilter { owner };
@@ -66,7 +66,7 @@ pub(crate) async fn list_endpoints(
     Ok(answer::ok(&list.listing(page, |endpoint| shown(&*api.store, &endpoint))))
 }
 
-fn owner_filter(params: &mut Params) -> Option<Owner> {
+pub(crate) fn owner_filter(params: &mut Params) -> Option<Owner> {
     let expected = "must be an id: 1 to 64 characters of A-Z, a-z, 0-9, `_` and `-`";
     let mut owner = None;
     for (name, kind) in [("locationId", "location"), ("companyId", "company"), ("appId", "app")] {
@@ -101,7 +101,7 @@ pub(crate) async fn create_endpoint(
             (StatusCode::CREATED, answer::bytes(&EndpointCreated::without_secret(endpoint)))
         });
         let limit = api.settings.endpoints_per_owner;
-        let created = api.store.create_endpoint(&caller.scope, endpoint, limit, keep).await?;
+        let created = caller.store(&api).create_endpoint(&caller.scope, endpoint, limit, keep).await?;
         api.engine.endpoint_changed(created.id);
         Ok(answer::json(StatusCode::CREATED, &EndpointCreated::of(&created)))
     })
@@ -112,10 +112,7 @@ fn own_world(api: &Api, caller: &Caller, owner: &Owner) -> Result<(), Problem> {
     if caller.scope == Scope::Platform || api.store.routes().read().sees(&caller.scope, owner) {
         return Ok(());
     }
-    Err(Problem::new(
-        Code::Forbidden,
-        "a key may create endpoints of its own owner only: use that owner's key",
-    ))
+    Err(Problem::not_found("owner"))
 }
 
 fn endpoint(api: &Api, new: NewEndpoint) -> Result<Endpoint, Problem> {
@@ -177,7 +174,7 @@ pub(crate) async fn update_endpoint(
     let patch = request::change(&api, &stored, &command.body)?;
     let now = api.clock.now();
     let changed =
-        api.store.update_endpoint(&caller.scope, id, patch, now, None).await.map_err(no_endpoint)?;
+        caller.store(&api).update_endpoint(&caller.scope, id, patch, now, None).await.map_err(no_endpoint)?;
     api.engine.endpoint_changed(id);
     Ok(answer::ok(&shown(&*api.store, &changed)))
 }
@@ -195,7 +192,7 @@ pub(crate) async fn delete_endpoint(
     caller: Manager,
     Id(id): Id<EndpointId>,
 ) -> Result<Response, Problem> {
-    api.store.delete_endpoint(&caller.scope, id, api.clock.now()).await.map_err(no_endpoint)?;
+    caller.store(&api).delete_endpoint(&caller.scope, id, api.clock.now()).await.map_err(no_endpoint)?;
     api.engine.endpoint_changed(id);
     Ok(answer::no_content())
 }

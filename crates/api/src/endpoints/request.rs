@@ -21,8 +21,6 @@ use crate::fields::{Fields, Given, kind};
 use crate::problem::{Code, Problem};
 use crate::views::HEADER_MASK;
 
-const OWNERS: [(&str, &str); 3] = [("locationId", "location"), ("companyId", "company"), ("appId", "app")];
-
 /// An endpoint to create. Exactly one of `locationId`, `companyId` and `appId` is given.
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "camelCase")]
@@ -107,7 +105,8 @@ pub(super) struct NewEndpoint {
 impl NewEndpoint {
     pub(super) fn read(api: &Api, body: &[u8]) -> Result<Self, Problem> {
         let mut fields = Fields::of(body)?;
-        let owner = owner(&mut fields);
+        let missing = "is required, or else `companyId` or `appId`: an endpoint has one owner";
+        let owner = fields.owner(Some(missing));
         fields.require("url");
         let url = url(api, &mut fields).value();
         fields.require("eventTypes");
@@ -162,38 +161,9 @@ pub(super) fn change(api: &Api, stored: &Endpoint, body: &[u8]) -> Result<Endpoi
     Ok(patch)
 }
 
-fn owner(fields: &mut Fields<'_>) -> Option<Owner> {
-    let mut owners = Vec::new();
-    let mut faulty = false;
-    for (name, kind) in OWNERS {
-        let before = fields.has(name);
-        let detail = "must be 1 to 64 characters of A-Z, a-z, 0-9, `_` and `-`";
-        let given = fields.parsed(name, |id| Owner::from_parts(kind, id).ok_or_else(|| detail.to_owned()));
-        faulty |= before && matches!(given, Given::Absent);
-        owners.extend(given.value());
-    }
-    match owners.len() {
-        0 if !faulty => {
-            fields.fault(
-                "locationId",
-                "is required, or else `companyId` or `appId`: an endpoint has one owner",
-            );
-        }
-        0 | 1 => {}
-        _ => {
-            let second = format!("{}Id", owners[1].kind());
-            fields.fault(
-                &second,
-                "is one owner too many: give exactly one of `locationId`, `companyId` and `appId`",
-            );
-        }
-    }
-    owners.into_iter().next()
-}
-
 /// The owner is no field of a change; the sentence says why.
 fn no_owner(fields: &mut Fields<'_>) {
-    for (name, _) in OWNERS {
+    for (name, _) in crate::fields::OWNERS {
         if fields.raw(name).is_some() {
             let detail = "cannot change: create another endpoint for another owner";
             fields.faults.add(Code::UnknownField, format!("/{name}"), detail);

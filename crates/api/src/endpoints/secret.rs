@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::audit::{Action, Object};
 use domain::endpoint::Endpoint;
 use domain::id::EndpointId;
 use domain::limits::{GRACE_SECONDS_DEFAULT, GRACE_SECONDS_MAX, SECRET_BYTES};
@@ -48,6 +49,8 @@ pub(crate) async fn get_secret(
     Id(id): Id<EndpointId>,
 ) -> Result<Response, Problem> {
     let endpoint = api.store.endpoint(&caller.scope, id).await.map_err(no_endpoint)?;
+    let object = Object::new("endpoint", id);
+    caller.store(&api).note(Action::SecretRead, Some(endpoint.owner.clone()), object).await?;
     Ok(answer::ok(&SecretView::of(&endpoint.secrets, api.clock.now())))
 }
 
@@ -80,7 +83,7 @@ pub(crate) async fn rotate_secret(
         });
         let rotation = Rotation { secret: generated()?, grace_seconds, now };
         let rotated =
-            api.store.rotate_secret(&caller.scope, id, rotation, keep).await.map_err(no_endpoint)?;
+            caller.store(&api).rotate_secret(&caller.scope, id, rotation, keep).await.map_err(no_endpoint)?;
         api.engine.endpoint_changed(id);
         Ok(answer::ok(&SecretView::of(&rotated.secrets, now)))
     })
@@ -110,7 +113,8 @@ pub(crate) async fn promote_secret(
         let keep = keep.answer(move |endpoint: &Endpoint| {
             (StatusCode::OK, answer::bytes(&SecretView::without_secrets(&endpoint.secrets, now)))
         });
-        let promoted = api.store.promote_secret(&caller.scope, id, now, keep).await.map_err(no_endpoint)?;
+        let promoted =
+            caller.store(&api).promote_secret(&caller.scope, id, now, keep).await.map_err(no_endpoint)?;
         api.engine.endpoint_changed(id);
         Ok(answer::ok(&SecretView::of(&promoted.secrets, now)))
     })

@@ -73,8 +73,11 @@ async fn switch(
         let keep = keep
             .answer(move |endpoint: &Endpoint| (StatusCode::OK, answer::bytes(&shown(&*store, endpoint))));
         let now = api.clock.now();
-        let changed =
-            api.store.update_endpoint(&caller.scope, id, patch, now, keep).await.map_err(no_endpoint)?;
+        let changed = caller
+            .store(api)
+            .update_endpoint(&caller.scope, id, patch, now, keep)
+            .await
+            .map_err(no_endpoint)?;
         api.engine.endpoint_changed(id);
         Ok(answer::ok(&shown(&*api.store, &changed)))
     })

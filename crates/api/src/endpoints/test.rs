@@ -73,7 +73,7 @@ pub(crate) async fn test_endpoint(
         let body = answer::bytes(&view);
         let kept = body.clone();
         let keep = keep.answer(move |()| (StatusCode::OK, kept));
-        api.store.record_test(event, record(delivery, attempt), keep).await?;
+        caller.store(&api).record_test(event, record(delivery, attempt), keep).await?;
         Ok(answer::json_bytes(StatusCode::OK, body))
     })
     .await

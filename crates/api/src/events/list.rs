@@ -54,7 +54,7 @@ pub(crate) async fn list_events(
     };
     let wish = params.page();
     params.finish()?;
-    let list = List::new(&api.settings.cursor_key, "/v1/events", &caller.owner)
+    let list = List::new(&api.settings.cursor_key, "/v1/events", &caller.owner())
         .filter(filter.location_id.as_ref())
         .filter(filter.type_name.as_ref())
         .filter(filter.span.since)

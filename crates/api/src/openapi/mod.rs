@@ -12,7 +12,7 @@ use crate::router::routes;
 const DESCRIPTION: &str = "Receives events, stores them durably and delivers them to webhook endpoints, signed, at least once. \
 Errors are RFC 9457 problems; a 2xx is a promise, a 5xx promises nothing: repeat it with the same `Idempotency-Key`.";
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 10] = [
     ("Events", "Publish events and see what became of them"),
     ("Endpoints", "Registered receiver URLs with their subscriptions"),
     ("Secrets", "An endpoint's signing secret and its rotation"),
@@ -20,11 +20,13 @@ const TAGS: [(&str, &str); 8] = [
     ("Event types", "The catalogue"),
     ("Locations and apps", "Who belongs to whom"),
     ("API keys", "Who may call"),
+    ("Sessions", "Who has signed in to the console or the portal"),
+    ("Audit", "Who changed what"),
     ("Server", "Health and reference"),
 ];
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
-const CODES: [(&str, &[Code]); 14] = [
+const CODES: [(&str, &[Code]); 15] = [
     ("publishEvent", &[Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
@@ -46,7 +48,8 @@ const CODES: [(&str, &[Code]); 14] = [
     ("promoteEndpointSecret", &[Code::NoRotation]),
     ("retryDelivery", &[Code::EndpointDisabled]),
     ("cancelDelivery", &[Code::DeliveryFinished]),
-    ("createApiKey", &[Code::NotAvailableYet]),
+    ("createApiKey", &[Code::ApiKeyLimit]),
+    ("createPortalSession", &[Code::SessionLimit]),
     ("getReadiness", &[Code::StoreUnavailable]),
     ("getErrorPage", &[Code::NotFound]),
 ];

@@ -59,6 +59,8 @@ codes! {
     InvalidSecret => "invalid-secret", 422, "The secret cannot be used";
     InvalidHeader => "invalid-header", 422, "A header of the endpoint cannot be set";
     EndpointLimit => "endpoint-limit", 422, "The owner has as many endpoints as it may";
+    ApiKeyLimit => "api-key-limit", 422, "The owner has as many API keys as it may";
+    SessionLimit => "session-limit", 422, "The owner has as many sessions as it may";
     EndpointDisabled => "endpoint-disabled", 409, "The endpoint is disabled";
     RotationInProgress => "rotation-in-progress", 409, "A rotation is already running";
     NoRotation => "no-rotation", 409, "There is no rotation to promote";

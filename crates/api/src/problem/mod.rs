@@ -32,6 +32,8 @@ pub(crate) struct Problem {
     errors: Vec<Fault>,
     /// `WWW-Authenticate`, where credentials are missing or refused.
     challenge: Option<&'static str>,
+    /// Seconds, where they are known.
+    retry_after: Option<u64>,
     /// Our own failure behind it: for the operator's log, never for the caller.
     pub(crate) cause: Option<Arc<StoreError>>,
 }
@@ -47,7 +49,14 @@ pub(crate) struct Fault {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), challenge: None, cause: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            challenge: None,
+            retry_after: None,
+            cause: None,
+        }
     }
 
     pub(crate) fn not_found(what: &'static str) -> Self {
@@ -73,6 +82,18 @@ impl Problem {
 
     pub(crate) fn with_challenge(mut self, challenge: &'static str) -> Self {
         self.challenge = Some(challenge);
+        self
+    }
+
+    pub(crate) fn sentence(&self) -> &str {
+        &self.detail
+    }
+    pub(crate) fn seconds_to_wait(&self) -> Option<u64> {
+        self.retry_after
+    }
+
+    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -105,7 +126,8 @@ impl Problem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if matches!(self.code, Code::StoreUnavailable | Code::TooManyRequests | Code::IdempotencyInProgress) {
-            let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+            let seconds =
+                self.retry_after.map_or(HeaderValue::from_static(RETRY_AFTER_SECONDS), HeaderValue::from);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response

@@ -15,6 +15,14 @@ impl From<StoreError> for Problem {
                     "the owner has {max} endpoints, as many as it may: delete one that is no longer used"
                 ),
             ),
+            StoreError::ApiKeyLimit { max } => Self::new(
+                Code::ApiKeyLimit,
+                format!("the owner has {max} API keys, as many as it may: delete one that is no longer used"),
+            ),
+            StoreError::SessionLimit { max } => Self::new(
+                Code::SessionLimit,
+                format!("the owner has {max} sessions, as many as it may: revoke some, or make shorter ones"),
+            ),
             StoreError::Rotation(fault) => of_rotation(fault),
             StoreError::EndpointDisabled => Self::new(
                 Code::EndpointDisabled,

@@ -1,11 +1,10 @@
 //! API keys as shown.
 
 use domain::api_key::ApiKey;
-use domain::scope::Scope;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{text, time};
+use super::{owner_ids, text, time};
 
 /// An API key without the key itself, which is not stored.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,6 +24,9 @@ pub(crate) struct ApiKeyView {
     permissions: Vec<&'static str>,
     #[schema(required, format = DateTime)]
     expires_at: Option<String>,
+    /// Within a minute; null: never.
+    #[schema(required, format = DateTime)]
+    last_used_at: Option<String>,
     #[schema(format = DateTime)]
     created_at: String,
 }
@@ -41,12 +43,7 @@ pub(crate) struct ApiKeyCreated {
 
 impl ApiKeyView {
     pub(crate) fn of(key: &ApiKey) -> Self {
-        let (location_id, company_id, app_id) = match &key.scope {
-            Scope::Platform => (None, None, None),
-            Scope::Location(id) => (Some(text(id)), None, None),
-            Scope::Company(id) => (None, Some(text(id)), None),
-            Scope::App(id) => (None, None, Some(text(id))),
-        };
+        let [location_id, company_id, app_id] = owner_ids(key.scope.owner().as_ref());
         Self {
             id: text(key.id),
             name: key.name.clone(),
@@ -55,6 +52,7 @@ impl ApiKeyView {
             app_id,
             permissions: key.permissions.iter().map(|permission| permission.as_str()).collect(),
             expires_at: key.expires_at.map(time),
+            last_used_at: key.last_used_at.map(time),
             created_at: time(key.id.created_at()),
         }
     }

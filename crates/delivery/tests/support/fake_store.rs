@@ -10,6 +10,7 @@ use domain::health::Receiver;
 use domain::id::{DeliveryId, EndpointId};
 use domain::time::Timestamp;
 use parking_lot::Mutex;
+use store::audit::AuditNote;
 use store::events::Hold;
 use store::healths::{HealthNote, Healths};
 use store::maintenance::{Maintenance, Swept};
@@ -218,5 +219,8 @@ impl Store for FakeStore {
     }
     fn healths(&self) -> &Healths {
         &self.healths
+    }
+    fn audited(self: Arc<Self>, _: AuditNote) -> Arc<dyn Store> {
+        self
     }
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod connection;
+mod login_link;
 mod openapi;
 mod serve;
 mod trigger;
@@ -25,6 +26,8 @@ enum Command {
     Serve(crate::config::ServeArgs),
     /// Publish the catalogue's example of an event type to a running server
     Trigger(trigger::TriggerArgs),
+    /// Print a link that signs the operator in to a running server, once and within a minute
+    LoginLink(login_link::LoginLinkArgs),
     /// Check a webhook's signature and explain why it does not match
     Verify(verify::VerifyArgs),
     /// Measure this binary on this machine
@@ -41,6 +44,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
         Command::Trigger(args) => trigger::run(args),
+        Command::LoginLink(args) => login_link::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Bench(args) => bench::run(args),
         Command::Openapi => openapi::run(),

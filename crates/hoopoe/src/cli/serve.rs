@@ -32,7 +32,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             "--dev: http and receivers on loopback and private addresses are allowed; never expose this server"
         );
     }
-    greet(config, &server)?;
+    greet(config, &server).await?;
     tracing::info!(address = %server.address(), data_dir = %config.data_dir.display(), "started");
     stop.next().await;
     tracing::info!("stopping: running requests and attempts finish first; a second signal ends at once");
@@ -44,7 +44,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
 }
 
 /// To stdout; the last line is the address, which scripts wait for.
-fn greet(config: &Config, server: &Server) -> anyhow::Result<()> {
+async fn greet(config: &Config, server: &Server) -> anyhow::Result<()> {
     let mut text = format!("Hoopoe {}, data in {}\n", env!("CARGO_PKG_VERSION"), config.data_dir.display());
     if config.mode == Mode::Dev {
         text.push_str("\n*** --dev: http and receivers on private addresses are allowed. Never expose this server. ***\n");
@@ -53,6 +53,7 @@ fn greet(config: &Config, server: &Server) -> anyhow::Result<()> {
     if let Some(key) = server.first_key() {
         text.push_str(&first_steps(config.mode, key, &base)?);
     }
+    writeln!(text, "sign in to the console, once and within a minute: {}", server.login_link(&base).await?)?;
     if let Some(address) = server.metrics_address() {
         writeln!(text, "metrics on http://{address}/metrics")?;
     }

@@ -28,6 +28,10 @@ pub struct ServeArgs {
     /// Address and port of the API; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "HOOPOE_LISTEN", value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// Where people reach this server, behind its proxy: links begin with it, and with https cookies are for https alone
+    /// [default: where the request came to]
+    #[arg(long, env = "HOOPOE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
     /// Where events, the log and the master key live; created when missing [default: ./hoopoe-data]
     #[arg(long, env = "HOOPOE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -48,6 +52,9 @@ pub struct ServeArgs {
     /// [default: 5 s × 4ⁿ up to 12 h, 14 attempts]
     #[arg(long, env = "HOOPOE_RETRY_SCHEDULE", value_name = "SECONDS,…")]
     pub retry_schedule: Option<Waits>,
+    /// Days that the audit log keeps its entries [default: 365]
+    #[arg(long, env = "HOOPOE_AUDIT_RETENTION_DAYS", value_name = "DAYS")]
+    pub audit_retention_days: Option<u32>,
     /// Days that events and deliveries stay in the log [default: 30]
     #[arg(long, env = "HOOPOE_RETENTION_DAYS", value_name = "DAYS")]
     pub retention_days: Option<u32>,

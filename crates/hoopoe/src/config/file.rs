@@ -16,6 +16,8 @@ const FILE_NAME: &str = "hoopoe.toml";
 #[serde(deny_unknown_fields)]
 pub(super) struct FileSettings {
     pub(super) listen: Option<SocketAddr>,
+    pub(super) public_url: Option<String>,
+    pub(super) audit_retention_days: Option<u32>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) metrics_listen: Option<SocketAddr>,
     pub(super) validate: Option<ValidateMode>,

@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use domain::limits::{ENDPOINTS_PER_OWNER_DEFAULT, RETENTION_DAYS_DEFAULT};
+use domain::limits::{AUDIT_DAYS_DEFAULT, ENDPOINTS_PER_OWNER_DEFAULT, RETENTION_DAYS_DEFAULT};
 use domain::retry::{DEFAULT_WAITS_S, JITTER};
+use url::Url;
 
 pub use args::ServeArgs;
 pub use key_settings::{MASTER_KEY_VARIABLE, PLATFORM_KEY_VARIABLE, PlatformKey, parse_master_key};
@@ -25,6 +26,8 @@ const LOG_LEVEL_DEFAULT: &str = "info";
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,
+    /// Scheme and authority, without a slash at the end; `None`: where a request came to.
+    pub public_url: Option<String>,
     pub data_dir: PathBuf,
     pub mode: Mode,
     /// Where `/metrics` listens; `None`: on the main address.
@@ -33,6 +36,7 @@ pub struct Config {
     pub endpoints_per_owner: usize,
     pub retry_waits_s: Vec<u32>,
     pub retention_days: u32,
+    pub audit_retention_days: u32,
     pub log: LogSettings,
     /// PEM file with certificate authorities that receivers' certificates may also come from.
     pub ca_certificates: Option<PathBuf>,
@@ -66,6 +70,10 @@ impl Config {
             validate: args.validate.or(file.validate).unwrap_or_default(),
             endpoints_per_owner: endpoints_per_owner(args.endpoints_per_owner.or(file.endpoints_per_owner))?,
             retention_days: retention_days(args.retention_days.or(file.retention_days), &retry_waits_s)?,
+            audit_retention_days: audit_retention_days(
+                args.audit_retention_days.or(file.audit_retention_days),
+            )?,
+            public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
             retry_waits_s,
             log: LogSettings {
                 format: args.log_format.or(file.log_format).unwrap_or_default(),
@@ -99,6 +107,28 @@ fn endpoints_per_owner(wish: Option<usize>) -> anyhow::Result<usize> {
         0 => anyhow::bail!("endpoints_per_owner must be at least 1"),
         count => Ok(count),
     }
+}
+
+fn audit_retention_days(wish: Option<u32>) -> anyhow::Result<u32> {
+    match wish.unwrap_or(AUDIT_DAYS_DEFAULT) {
+        0 => anyhow::bail!("audit_retention_days must be at least 1"),
+        days => Ok(days),
+    }
+}
+
+/// What links begin with: a scheme and an authority, no path.
+fn public_url(text: &str) -> anyhow::Result<String> {
+    let advice = || format!("public_url `{text}` is not usable; give one such as https://hooks.example.com");
+    let url = Url::parse(text).with_context(advice)?;
+    let is_base = matches!(url.scheme(), "http" | "https")
+        && url.host().is_some()
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    anyhow::ensure!(is_base, "{}: scheme, host and port alone", advice());
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// What is still being retried must not grow older than the log.
@@ -150,6 +180,10 @@ mod tests {
             ("retention_days = 3", "at least 4"),
             ("retention_days = 1\nretry_schedule = [43200, 43200]", "at least 2"),
             ("endpoints_per_owner = 0", "endpoints_per_owner"),
+            ("audit_retention_days = 0", "audit_retention_days"),
+            ("public_url = \"hooks.example.com\"", "public_url"),
+            ("public_url = \"https://hooks.example.com/path\"", "public_url"),
+            ("public_url = \"https://a@hooks.example.com\"", "public_url"),
             ("validate = \"maybe\"", "validate"),
             ("platform_key = \"x\"", "platform_key"),
             ("dev = true", "dev"),

@@ -79,10 +79,69 @@ async fn bad_keys_are_not_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_of_tenants_are_not_available_yet() {
+async fn a_tenants_key_sees_its_own_world_and_makes_keys_for_no_other() {
     let world = World::start().await;
-    for owner in ["locationId", "companyId", "appId"] {
-        let body = json!({"name": "k", "permissions": ["view"], owner: LOCATION});
-        refused(owner, &world.api.post("/v1/api-keys", &body).await, 422, "not-available-yet");
+    world.api.put("/v1/locations/loc-1", &json!({"companyId": "comp-1"})).await.expect(200);
+    let made = |client: Client, owner: Value| async move {
+        let mut body = json!({"name": "k", "permissions": ["manage", "view"]});
+        crate::world::merge(&mut body, owner);
+        client.post("/v1/api-keys", &body).await
+    };
+    let (created, company) =
+        key(&world, json!({"name": "k", "companyId": "comp-1", "permissions": ["manage", "view"]})).await;
+    assert_eq!(created["companyId"], "comp-1");
+    let endpoint = world.endpoint(json!({"locationId": "loc-1"})).await;
+    let foreign = world.endpoint(json!({"locationId": "loc-2"})).await;
+    company.get(&path("endpoints", &endpoint)).await.expect(200);
+    refused("another world's endpoint", &company.get(&path("endpoints", &foreign)).await, 404, "not-found");
+    made(company.clone(), json!({"locationId": "loc-1"})).await.expect(201);
+    for owner in
+        [json!({"locationId": "loc-2"}), json!({"companyId": "comp-2"}), json!({"appId": "a"}), json!({})]
+    {
+        refused(&owner.to_string(), &made(company.clone(), owner).await, 404, "not-found");
     }
+    let more = json!({"name": "k", "companyId": "comp-1", "permissions": ["publish"]});
+    refused("more than its own", &company.post("/v1/api-keys", &more).await, 403, "forbidden");
+    let two = json!({"name": "k", "companyId": "comp-1", "appId": "a", "permissions": ["view"]});
+    refused("two owners", &world.api.post("/v1/api-keys", &two).await, 422, "invalid-request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_key_was_last_used_is_shown_and_outlives_a_restart() {
+    let world = World::start().await;
+    let (created, client) = key(&world, json!({"name": "k", "permissions": ["view"]})).await;
+    let id = text(&created, "id").to_owned();
+    let last_used = async |world: &World| {
+        let listed = world.list("/v1/api-keys").await;
+        listed.iter().find(|key| key["id"] == id.as_str()).unwrap()["lastUsedAt"].clone()
+    };
+    assert_eq!(last_used(&world).await, Value::Null);
+    world.clock.advance_ms(5_000);
+    client.get("/v1/events").await.expect(200);
+    let used_at = Value::from(world.now().to_string());
+    assert_eq!(last_used(&world).await, used_at);
+    let world = world.restart().await;
+    assert_eq!(last_used(&world).await, used_at);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_fails_too_often_is_told_to_wait_and_a_valid_key_passes() {
+    let world = World::start().await;
+    let wrong = |n: usize| Client::new(world.api.base()).with_key(&format!("hpk_{n:032}"));
+    let mut refusals = 0;
+    for n in 0..100 {
+        let answered = wrong(n).get("/v1/events").await;
+        if answered.status.as_u16() == 429 {
+            let wait: u64 = answered.header("retry-after").unwrap().parse().unwrap();
+            assert!((1..=61).contains(&wait), "{wait}");
+            answered.expect_problem(429, "too-many-requests");
+            refusals += 1;
+        } else {
+            answered.expect_problem(401, "unauthorized");
+        }
+    }
+    assert_eq!(refusals, 100 - domain::limits::FAILED_SIGN_INS_PER_ADDRESS);
+    world.api.get("/v1/events").await.expect(200);
+    world.clock.advance_ms(60_000);
+    wrong(0).get("/v1/events").await.expect_problem(401, "unauthorized");
 }

@@ -32,6 +32,10 @@ const ROUTES: [(&str, &str); 27] = [
     ("/v1/apps/{}/company-installs/{}", "delete put"),
     ("/v1/api-keys", "get post"),
     ("/v1/api-keys/{}", "delete"),
+    ("/v1/portal-sessions", "post"),
+    ("/v1/sessions", "get"),
+    ("/v1/sessions/{}", "delete"),
+    ("/v1/audit", "get"),
     ("/healthz", "get"),
     ("/readyz", "get"),
     ("/metrics", "get"),
@@ -67,7 +71,7 @@ async fn the_document_holds_the_contract_s_routes_and_every_event() {
         assert_eq!(documented.get(path), Some(&verbs), "{path}");
     }
     let known: BTreeSet<_> =
-        ROUTES.iter().map(|(path, _)| (*path).to_owned()).chain(["/docs".to_owned()]).collect();
+        ROUTES.iter().map(|(path, _)| (*path).to_owned()).chain(["/docs", "/v1/sessions/current"].map(str::to_owned)).collect();
     let unknown: Vec<_> =
         documented.keys().filter(|path| path.starts_with("/v1") && !known.contains(*path)).collect();
     assert_eq!(unknown, Vec::<&String>::new(), "routes that the contract does not have today");

@@ -3,11 +3,12 @@
 use rusqlite::Connection;
 
 use super::World;
+use crate::audit::AuditOrder;
 use crate::days::{DAY_EXISTS, DAYS, DaySql, day_at};
 use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queued_keys_sql};
 use crate::events::{EventOrder, Place, events_sql, held_sql, undelivered_sql, unfinished_sql};
 use crate::maintenance::{self, emptying_sql};
-use crate::{api_keys, endpoint_rows, endpoints, health, log, once, queue, scope, tenants};
+use crate::{api_keys, audit, endpoint_rows, endpoints, health, log, once, queue, scope, sessions, tenants};
 
 #[tokio::test]
 async fn no_statement_scans_a_table_or_sorts() {
@@ -137,6 +138,16 @@ fn fixed() -> Vec<String> {
         api_keys::BY_ID,
         api_keys::LIST,
         api_keys::DELETE,
+        api_keys::COUNT_OF_OWNER,
+        api_keys::USED,
+        sessions::INSERT,
+        sessions::OPEN,
+        sessions::DELETE,
+        sessions::COUNT_OF_OWNER,
+        sessions::EXPIRED,
+        sessions::USED,
+        audit::INSERT,
+        audit::EXPIRED,
         maintenance::EXPIRED_ANSWERS,
         maintenance::EXPIRED_QUEUED,
         maintenance::FORGOTTEN_ENDPOINTS,
@@ -167,7 +178,8 @@ fn of_day(day: i64) -> Vec<String> {
 }
 
 fn listings(day: i64) -> Vec<String> {
-    let mut listings = Vec::new();
+    let mut listings = vec![sessions::by_code_sql(), sessions::by_id_sql(), sessions::list_sql()];
+    listings.extend([AuditOrder::Time, AuditOrder::Owner, AuditOrder::Object].map(audit::list_sql));
     for order in DeliveryOrder::ALL {
         listings.push(ended_keys_sql(day, order));
         listings.push(queued_keys_sql(order));

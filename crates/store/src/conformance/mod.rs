@@ -14,6 +14,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a case that fails panics")]
 
 pub mod api_keys;
+pub mod audit;
 pub mod cancelling;
 pub mod claiming;
 pub mod crashes;
@@ -28,6 +29,7 @@ pub mod publishing;
 pub mod recording;
 pub mod retrying;
 pub mod secrets;
+pub mod sessions;
 pub mod stage;
 pub mod tenants;
 pub mod testing;
@@ -250,6 +252,25 @@ macro_rules! conformance_suite {
                 keys_are_seen_and_deleted_by_their_own_world_only,
                 nobody_makes_a_key_for_another_world,
                 a_used_idempotency_key_makes_no_api_key,
+                each_owner_has_as_many_keys_as_the_limit_says,
+                when_a_key_was_last_used_is_told_at_once_and_kept_when_asked_to,
+            }
+            sessions {
+                a_session_is_opened_once_by_its_code_and_found_by_its_token,
+                a_code_that_is_too_old_opens_nothing,
+                a_revoked_session_is_gone_at_once_and_for_good,
+                sessions_are_seen_and_revoked_by_their_own_world_only,
+                nobody_makes_a_session_for_another_world,
+                each_owner_has_as_many_sessions_as_the_limit_says,
+                sessions_that_have_ended_are_swept,
+            }
+            audit {
+                a_change_and_its_entry_are_stored_together,
+                a_change_that_fails_or_was_made_before_leaves_no_entry,
+                every_change_is_told_with_its_object_before_and_after,
+                entries_are_seen_by_the_world_of_their_object_only,
+                filters_of_the_audit_log_hold_alone_and_together,
+                what_is_older_than_the_audit_horizon_goes_in_slices,
             }
             maintenance {
                 what_is_older_than_the_horizon_goes_and_the_rest_stays,

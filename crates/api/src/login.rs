@@ -1,0 +1,139 @@
+//! The page that a login link leads to. Looking at it changes nothing, so that whoever only previews links opens no session;
+//! the page posts the code itself.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use sha2::{Digest, Sha256};
+
+use crate::Api;
+use crate::caller::From;
+use crate::cookie;
+use crate::problem::{Code, Problem};
+use crate::query::Params;
+use crate::sessions;
+
+const STYLE: &str = include_str!("../assets/docs.css");
+const SCRIPT: &str = "document.forms[0].submit()";
+const FORM_BYTES_MAX: usize = 1_024;
+const CODE_LENGTH_MAX: usize = 128;
+/// Where one is after signing in.
+const HOME: &str = "/";
+
+/// Not part of the API's document: for browsers alone.
+pub(crate) fn router() -> Router<Arc<Api>> {
+    Router::new().route("/login", get(ask).post(sign_in)).route(HOME, get(home))
+}
+
+async fn ask(uri: Uri) -> Response {
+    match Params::of(&uri).text("code").filter(|code| is_plain(code)) {
+        Some(code) => page(
+            StatusCode::OK,
+            &format!(
+                "<h1>Sign in to Hoopoe</h1><form method=\"post\" action=\"/login\"><input type=\"hidden\" \
+                 name=\"code\" value=\"{code}\"><button>Sign in</button></form><script>{SCRIPT}</script>"
+            ),
+        ),
+        None => refused(&no_code()),
+    }
+}
+
+/// So that it can stand in a page as it is.
+fn is_plain(code: &str) -> bool {
+    (1..=CODE_LENGTH_MAX).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn no_code() -> Problem {
+    Problem::new(Code::InvalidRequest, "the link is not complete: copy all of it, or ask for a new one")
+}
+
+async fn sign_in(State(api): State<Arc<Api>>, request: Request) -> Response {
+    signed_in(&api, request).await.unwrap_or_else(|problem| refused(&problem))
+}
+
+async fn signed_in(api: &Api, request: Request) -> Result<Response, Problem> {
+    let from = From::of(request.extensions());
+    of_this_origin(request.headers())?;
+    let body = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await.map_err(|_| no_code())?;
+    let code = code_of(&body).ok_or_else(no_code)?;
+    let (session, token) = sessions::open(api, &code, &from).await?;
+    let seconds = session.expires_at.since(api.clock.now()) / 1_000;
+    let is_https = api.settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(HOME));
+    response.headers_mut().insert(header::SET_COOKIE, cookie::set(&token, seconds, is_https));
+    Ok(response)
+}
+
+fn code_of(form: &Bytes) -> Option<String> {
+    let code = form.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(b"code="))?;
+    std::str::from_utf8(code).ok().filter(|code| is_plain(code)).map(str::to_owned)
+}
+
+/// Another site must not sign its visitor in to a session of its own choice. Browsers say where a form comes from.
+fn of_this_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let is_own = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => site == "same-origin",
+        (None, Some(origin)) => {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            host.is_some() && host == text("host")
+        }
+        (None, None) => true,
+    };
+    match is_own {
+        true => Ok(()),
+        false => {
+            Err(Problem::new(Code::Forbidden, "the sign-in was sent by another site: open the link itself"))
+        }
+    }
+}
+
+/// For people, who would not read a problem's JSON.
+fn refused(problem: &Problem) -> Response {
+    let content = format!("<h1>You are not signed in</h1><p>{}.</p>", problem.sentence());
+    let mut response = page(problem.code.status(), &content);
+    if let Some(seconds) = problem.seconds_to_wait() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+async fn home() -> Response {
+    let content = "<h1>Hoopoe</h1><p>This server receives events and delivers them to webhook endpoints: \
+        <a href=\"/docs\">the API and every error, explained</a>.</p>";
+    page(StatusCode::OK, content)
+}
+
+fn page(status: StatusCode, content: &str) -> Response {
+    let html = format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Hoopoe</title>\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><style>{STYLE}</style></head>\
+         <body><main class=\"alone\">{content}</main></body></html>"
+    );
+    let mut response = Response::new(Body::from(html));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    if let Ok(policy) = HeaderValue::from_str(&content_policy()) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// The one style sheet and the one line of script in the page itself, and a form to this server.
+fn content_policy() -> String {
+    let [style, script] = [STYLE, SCRIPT].map(|text| STANDARD.encode(Sha256::digest(text)));
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'"
+    )
+}

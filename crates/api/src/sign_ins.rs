@@ -1,0 +1,150 @@
+//! Sign-ins that failed: counted by address and by token, and told to wait when there are too many in a minute.
+//!
+//! What signs in has 256 random bits, which nobody guesses; the bound keeps those who try from costing anything, and one broken
+//! integration from filling the log. A valid token always passes: behind a proxy all callers have one address.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+use domain::limits::{FAILED_SIGN_INS_PER_ADDRESS, FAILED_SIGN_INS_PER_TOKEN};
+use domain::time::Timestamp;
+use parking_lot::Mutex;
+
+use crate::problem::{Code, Problem};
+
+const WINDOW_MS: i64 = 60_000;
+/// Addresses and tokens that are counted in a minute; more are told to wait like those that failed too often.
+const COUNTED_MAX: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct SignIns {
+    window: Mutex<Window>,
+}
+
+#[derive(Debug, Default)]
+struct Window {
+    ends_at: Timestamp,
+    failures: HashMap<Counted, u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Counted {
+    Address(IpAddr),
+    Token([u8; 32]),
+}
+
+impl SignIns {
+    /// Notes a failure.
+    ///
+    /// # Errors
+    /// `too-many-requests` when there were too many.
+    pub(crate) fn failed(
+        &self,
+        address: Option<IpAddr>,
+        token_hash: Option<[u8; 32]>,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        let mut window = self.window.lock();
+        window.turn(now);
+        let by_token =
+            token_hash.is_some_and(|hash| !window.count(Counted::Token(hash), FAILED_SIGN_INS_PER_TOKEN));
+        // A token that fails again and again spends its own share, and not that of its neighbours at the address.
+        let spends = !by_token;
+        let by_address = address.is_some_and(|address| {
+            spends && !window.count(Counted::Address(network_of(address)), FAILED_SIGN_INS_PER_ADDRESS)
+        });
+        if by_token || by_address { Err(window.wait(now)) } else { Ok(()) }
+    }
+
+    /// Before a code is looked at: who has failed too often is not told whether this one is right.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub(crate) fn admit(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Problem> {
+        let mut window = self.window.lock();
+        window.turn(now);
+        let failures =
+            address.and_then(|address| window.failures.get(&Counted::Address(network_of(address))));
+        if failures.is_some_and(|count| *count >= FAILED_SIGN_INS_PER_ADDRESS) {
+            return Err(window.wait(now));
+        }
+        Ok(())
+    }
+}
+
+impl Window {
+    fn turn(&mut self, now: Timestamp) {
+        // Also when the clock was set back, lest a window never ends.
+        if now >= self.ends_at || self.ends_at.since(now) > WINDOW_MS {
+            self.ends_at = now.plus_millis(WINDOW_MS);
+            self.failures.clear();
+        }
+    }
+
+    /// Whether there is room for one more.
+    fn count(&mut self, counted: Counted, max: u32) -> bool {
+        if self.failures.len() >= COUNTED_MAX && !self.failures.contains_key(&counted) {
+            return false;
+        }
+        let count = self.failures.entry(counted).or_default();
+        *count = count.saturating_add(1);
+        *count <= max
+    }
+
+    fn wait(&self, now: Timestamp) -> Problem {
+        let seconds = self.ends_at.since(now).max(0) as u64 / 1_000 + 1;
+        Problem::new(
+            Code::TooManyRequests,
+            "too many sign-ins have failed: correct the credentials, then wait a minute",
+        )
+        .retry_after(seconds)
+    }
+}
+
+/// Of IPv6, a /64: one customer has that many addresses.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64))),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + ms)
+    }
+
+    #[test]
+    fn an_address_has_its_failures_a_minute_and_a_v6_network_counts_as_one() {
+        let sign_ins = SignIns::default();
+        let address = |text: &str| Some(text.parse().unwrap());
+        for n in 0..FAILED_SIGN_INS_PER_ADDRESS {
+            let from = address(&format!("2001:db8::{n:x}"));
+            sign_ins.failed(from, Some([n as u8; 32]), at(0)).unwrap();
+        }
+        assert!(sign_ins.failed(address("2001:db8::ffff"), Some([255; 32]), at(59_999)).is_err());
+        assert!(sign_ins.admit(address("2001:db8::1"), at(1)).is_err());
+        assert!(sign_ins.admit(address("2001:db8:0:1::1"), at(1)).is_ok());
+        assert!(sign_ins.failed(address("203.0.113.7"), Some([254; 32]), at(1)).is_ok());
+        assert!(sign_ins.failed(address("2001:db8::ffff"), Some([255; 32]), at(60_000)).is_ok());
+    }
+
+    #[test]
+    fn a_token_that_fails_again_and_again_leaves_its_address_room() {
+        let sign_ins = SignIns::default();
+        let address = Some("203.0.113.7".parse().unwrap());
+        let failed = (0..1_000).filter(|_| sign_ins.failed(address, Some([1; 32]), at(0)).is_ok()).count();
+        assert_eq!(failed, FAILED_SIGN_INS_PER_TOKEN as usize);
+        assert!(sign_ins.failed(address, Some([2; 32]), at(0)).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let sign_ins = SignIns::default();
+        while sign_ins.failed(None, Some([1; 32]), at(3_600_000)).is_ok() {}
+        assert!(sign_ins.failed(None, Some([1; 32]), at(0)).is_ok());
+    }
+}

@@ -1,0 +1,230 @@
+//! The audit log: entries that come with a change, and their listing.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use domain::audit::{Action, Actor, AuditEntry, Object};
+use domain::id::{ApiKeyId, AuditId, SessionId};
+use domain::limits::PAGE_ROWS_EXAMINED_MAX;
+use domain::scope::{Owner, Scope};
+use domain::time::Timestamp;
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params, params_from_iter};
+use store::StoreError;
+use store::audit::{Audit, AuditFilter, AuditNote, Subject};
+use store::maintenance::Swept;
+use store::page::{Page, PageRequest};
+
+use crate::SqliteStore;
+use crate::fault::Fault;
+use crate::maintenance::SLICE_ROWS;
+use crate::scope::{self, owner_columns, owner_of_columns};
+use crate::writer::Tx;
+
+pub(crate) const INSERT: &str = "INSERT INTO audit (id, action, actor_kind, actor_id, actor_name, address, request_id, \
+    owner_kind, owner_id, object, object_id, before, after) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+pub(crate) const EXPIRED: &str =
+    "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)";
+
+/// A change as the log tells of it.
+#[derive(Debug)]
+pub(crate) struct Change<'a> {
+    pub action: Action,
+    pub owner: Option<Owner>,
+    pub object: Object,
+    pub before: Option<Subject<'a>>,
+    pub after: Option<Subject<'a>>,
+}
+
+#[async_trait]
+impl Audit for SqliteStore {
+    async fn note(&self, action: Action, owner: Option<Owner>, object: Object) -> Result<(), StoreError> {
+        let note =
+            move |tx: &mut Tx<'_>| tx.audit(Change { action, owner, object, before: None, after: None });
+        self.write("writing to the audit log", note).await
+    }
+
+    async fn list_audit(
+        &self,
+        scope: &Scope,
+        filter: AuditFilter,
+        page: PageRequest,
+    ) -> Result<Page<AuditEntry>, StoreError> {
+        let scope = scope.clone();
+        self.read("listing the audit log", move |conn| list(conn, &scope, &filter, &page)).await
+    }
+
+    async fn sweep_audit(&self, horizon: Timestamp) -> Result<Swept, StoreError> {
+        let sweep = move |tx: &mut Tx<'_>| {
+            let before = first_id_at(horizon).to_be_bytes();
+            let removed = tx.conn.prepare_cached(EXPIRED)?.execute(params![before, SLICE_ROWS])?;
+            Ok(if removed as i64 >= SLICE_ROWS { Swept::More } else { Swept::Done })
+        };
+        self.write("removing what is old of the audit log", sweep).await
+    }
+}
+
+impl Tx<'_> {
+    /// Writes down who makes this change. Does nothing where nobody said who that is.
+    pub(crate) fn audit(&mut self, change: Change<'_>) -> Result<(), Fault> {
+        let Some(note) = self.note.take() else { return Ok(()) };
+        let AuditNote { id, actor, address, request_id, show } = &*note;
+        let (actor_kind, actor_id, actor_name) = actor_columns(actor);
+        let (owner_kind, owner_id) = owner_columns(change.owner.as_ref());
+        let shown = |subject: Option<Subject<'_>>| Some(show.as_ref()?(subject?).to_vec());
+        self.conn.prepare_cached(INSERT)?.execute(params![
+            id.bits().to_be_bytes(),
+            change.action.as_str(),
+            actor_kind,
+            actor_id,
+            actor_name,
+            address.map(|address| address.to_string()),
+            &**request_id,
+            owner_kind,
+            owner_id,
+            change.object.kind,
+            change.object.id,
+            shown(change.before),
+            shown(change.after),
+        ])?;
+        Ok(())
+    }
+}
+
+/// The smallest id that an entry made at `at` or later can have.
+fn first_id_at(at: Timestamp) -> u128 {
+    (at.as_millis().max(0) as u128) << 80
+}
+
+fn actor_columns(actor: &Actor) -> (&'static str, Option<[u8; 16]>, Option<&str>) {
+    match actor {
+        Actor::PlatformKey => ("platform-key", None, None),
+        Actor::ApiKey { id, name } => ("api-key", Some(id.bits().to_be_bytes()), Some(name)),
+        Actor::Session(id) => ("session", Some(id.bits().to_be_bytes()), None),
+        Actor::System => ("system", None, None),
+    }
+}
+
+fn actor_of(kind: &str, id: Option<[u8; 16]>, name: Option<String>) -> Result<Actor, Fault> {
+    let bits = id.map(u128::from_be_bytes);
+    let actor = match (kind, bits) {
+        ("platform-key", _) => Some(Actor::PlatformKey),
+        ("system", _) => Some(Actor::System),
+        ("session", Some(bits)) => Some(Actor::Session(SessionId::from_bits(bits))),
+        ("api-key", Some(bits)) => {
+            Some(Actor::ApiKey { id: ApiKeyId::from_bits(bits), name: name.unwrap_or_default() })
+        }
+        _ => None,
+    };
+    actor.ok_or(Fault::Damaged("audit entry's actor"))
+}
+
+/// How the log is gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AuditOrder {
+    Time,
+    Owner,
+    Object,
+}
+
+pub(crate) fn list_sql(order: AuditOrder) -> String {
+    let (index, filter) = match order {
+        AuditOrder::Time => ("", ""),
+        AuditOrder::Owner => ("INDEXED BY audit_owner", "owner_kind = ?4 AND owner_id = ?5 AND"),
+        AuditOrder::Object => ("INDEXED BY audit_object", "object_id = ?4 AND"),
+    };
+    format!(
+        "SELECT id, action, actor_kind, actor_id, actor_name, address, request_id, owner_kind, owner_id, object, \
+         object_id, before, after FROM audit {index} WHERE {filter} id < ?1 AND id >= ?2 ORDER BY id DESC LIMIT ?3"
+    )
+}
+
+fn list(
+    conn: &Connection,
+    scope: &Scope,
+    filter: &AuditFilter,
+    request: &PageRequest,
+) -> Result<Page<AuditEntry>, Fault> {
+    let until = filter.span.until.map_or(u128::MAX, first_id_at);
+    let before = request.before.unwrap_or(u128::MAX).min(until);
+    let since = filter.span.since.map_or(0, first_id_at);
+    let (order, mut of) = stream_of(scope, filter);
+    let mut values = vec![blob(before), blob(since), Value::Integer(PAGE_ROWS_EXAMINED_MAX as i64)];
+    values.append(&mut of);
+    let sql = list_sql(order);
+    let mut select = conn.prepare_cached(&sql)?;
+    let mut found = select.query(params_from_iter(values))?;
+    let mut rows: Vec<AuditEntry> = Vec::new();
+    let mut examined = 0;
+    while let Some(row) = found.next()? {
+        let entry = of_row(row)?;
+        let bits = entry.id.bits();
+        examined += 1;
+        if fits(&entry, filter) && sees(conn, scope, entry.owner.as_ref())? {
+            if rows.len() == request.limit {
+                let next = rows.last().map(|entry| entry.id.bits());
+                return Ok(Page { rows, next });
+            }
+            rows.push(entry);
+        }
+        if examined == PAGE_ROWS_EXAMINED_MAX {
+            return Ok(Page { rows, next: Some(bits) });
+        }
+    }
+    Ok(Page { rows, next: None })
+}
+
+fn stream_of(scope: &Scope, filter: &AuditFilter) -> (AuditOrder, Vec<Value>) {
+    if let Some(id) = &filter.object_id {
+        return (AuditOrder::Object, vec![Value::Text(id.clone())]);
+    }
+    let own = match scope {
+        Scope::Location(_) | Scope::App(_) => scope.owner(),
+        Scope::Platform | Scope::Company(_) => None,
+    };
+    match filter.owner.clone().or(own) {
+        Some(owner) => {
+            let columns = [owner.kind(), owner.id()].map(|text| Value::Text(text.to_owned()));
+            (AuditOrder::Owner, columns.to_vec())
+        }
+        None => (AuditOrder::Time, Vec::new()),
+    }
+}
+
+fn blob(bits: u128) -> Value {
+    Value::Blob(bits.to_be_bytes().to_vec())
+}
+
+fn fits(entry: &AuditEntry, filter: &AuditFilter) -> bool {
+    filter.action.is_none_or(|action| entry.action == action)
+        && (filter.owner.is_none() || entry.owner == filter.owner)
+        && filter.object_id.as_ref().is_none_or(|id| entry.object.id == *id)
+}
+
+/// What is the platform's own is shown to the platform alone.
+fn sees(conn: &Connection, scope: &Scope, owner: Option<&Owner>) -> Result<bool, Fault> {
+    match owner {
+        Some(owner) => scope::sees(conn, scope, owner),
+        None => Ok(*scope == Scope::Platform),
+    }
+}
+
+fn of_row(row: &Row<'_>) -> Result<AuditEntry, Fault> {
+    let (action, actor_kind, owner_kind, owner_id): (String, String, String, String) =
+        (row.get(1)?, row.get(2)?, row.get(7)?, row.get(8)?);
+    let address: Option<String> = row.get(5)?;
+    let address = address.map(|text| text.parse::<IpAddr>()).transpose();
+    let shown = |column| row.get::<_, Option<Vec<u8>>>(column).map(|bytes| bytes.map(Bytes::from));
+    Ok(AuditEntry {
+        id: AuditId::from_bits(u128::from_be_bytes(row.get(0)?)),
+        action: Action::parse(&action).ok_or(Fault::Damaged("audit entry's action"))?,
+        actor: actor_of(&actor_kind, row.get(3)?, row.get(4)?)?,
+        address: address.map_err(|_| Fault::Damaged("audit entry's address"))?,
+        request_id: row.get(6)?,
+        owner: owner_of_columns(&owner_kind, &owner_id)?,
+        object: Object { kind: row.get(9)?, id: row.get(10)? },
+        before: shown(11)?,
+        after: shown(12)?,
+    })
+}
