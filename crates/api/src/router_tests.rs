@@ -108,7 +108,8 @@ async fn the_router_has_the_document_s_routes_and_methods_and_no_others() {
 
 #[tokio::test]
 async fn what_is_unknown_or_of_the_wrong_shape_is_404() {
-    for path in ["/", "/v1", "/v1/nothing", "/v1/events/", "/docs/errors/nothing", "/v1/event-types/Nothing"]
+    for path in
+        ["/nothing", "/v1", "/v1/nothing", "/v1/events/", "/docs/errors/nothing", "/v1/event-types/Nothing"]
     {
         assert_eq!(ask("GET", path, "").await.problem(), said(404, "not-found"), "{path}");
     }

@@ -8,7 +8,7 @@ use testkit::Client;
 use crate::world::World;
 
 /// The routes of the contract that exist today, with their methods.
-const ROUTES: [(&str, &str); 27] = [
+const ROUTES: [(&str, &str); 31] = [
     ("/v1/events", "get post"),
     ("/v1/events/batch", "post"),
     ("/v1/events/{}", "get"),
@@ -70,8 +70,11 @@ async fn the_document_holds_the_contract_s_routes_and_every_event() {
         let verbs: BTreeSet<_> = verbs.split(' ').map(str::to_owned).collect();
         assert_eq!(documented.get(path), Some(&verbs), "{path}");
     }
-    let known: BTreeSet<_> =
-        ROUTES.iter().map(|(path, _)| (*path).to_owned()).chain(["/docs", "/v1/sessions/current"].map(str::to_owned)).collect();
+    let known: BTreeSet<_> = ROUTES
+        .iter()
+        .map(|(path, _)| (*path).to_owned())
+        .chain(["/docs", "/v1/sessions/current"].map(str::to_owned))
+        .collect();
     let unknown: Vec<_> =
         documented.keys().filter(|path| path.starts_with("/v1") && !known.contains(*path)).collect();
     assert_eq!(unknown, Vec::<&String>::new(), "routes that the contract does not have today");

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod api_keys;
+mod audit;
+mod authorization;
 mod bad_input;
 mod batch;
 mod circuit;
@@ -19,6 +21,7 @@ mod retries;
 mod rotation;
 mod routing;
 mod secrecy;
+mod sessions;
 mod tenants;
 mod test_sends;
 mod world;
