@@ -14,6 +14,13 @@ pub(crate) const SESSION_PREFIX: &str = "hps_";
 const NAME: &str = "hoopoe_session";
 const CSRF_HEADER: &str = "x-csrf-token";
 
+/// How people's browsers reach this server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReachedBy {
+    Http,
+    Https,
+}
+
 /// The token in the request's cookie.
 pub(crate) fn session_token(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
@@ -39,8 +46,8 @@ pub(crate) fn proves_intent(headers: &HeaderMap, session_token: &str) -> bool {
 }
 
 /// `seconds`: until the session ends. `Lax`, so that a link from the platform's pages finds its reader signed in.
-pub(crate) fn set(token: &str, seconds: i64, is_https: bool) -> HeaderValue {
-    let secure = if is_https { "; Secure" } else { "" };
+pub(crate) fn set(token: &str, seconds: i64, reached_by: ReachedBy) -> HeaderValue {
+    let secure = if reached_by == ReachedBy::Https { "; Secure" } else { "" };
     let seconds = seconds.clamp(0, i64::from(SESSION_SECONDS_MAX));
     let text = format!("{NAME}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::try_from(text).expect("a token is hexadecimal")

@@ -66,9 +66,9 @@ impl<'a> Fields<'a> {
         Ok(Self { members, faults: Faults::default() })
     }
 
-    /// As [`of`](Self::of), and an empty body is an empty object.
+    /// As [`of`](Self::of), and an empty body, or null, is an empty object.
     pub(crate) fn of_optional(body: &'a [u8]) -> Result<Self, Problem> {
-        if body.iter().all(u8::is_ascii_whitespace) {
+        if matches!(body.trim_ascii(), b"" | b"null") {
             return Ok(Self { members: Vec::new(), faults: Faults::default() });
         }
         Self::of(body)

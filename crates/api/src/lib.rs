@@ -45,7 +45,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use catalogue::{Catalogue, Validate};
 use domain::id::IdSource;
-use domain::limits::{BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, REQUESTS_MAX};
+use domain::limits::{BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX};
 use domain::secret::SecretText;
 use domain::time::Clock;
 use domain::url_rules::UrlPolicy;
@@ -77,6 +77,8 @@ pub struct Settings {
     pub url_policy: UrlPolicy,
     /// Where people reach this server, such as `https://hooks.example.com`; `None`: where the request says.
     pub public_url: Option<String>,
+    /// In a minute, of one address.
+    pub failed_sign_ins: u32,
 }
 
 impl Settings {
@@ -89,6 +91,7 @@ impl Settings {
             cursor_key,
             url_policy: UrlPolicy::Strict,
             public_url: None,
+            failed_sign_ins: FAILED_SIGN_INS_PER_ADDRESS,
         }
     }
 }
@@ -127,6 +130,7 @@ impl Api {
         let hash = |key: &SecretText| Sha256::digest(key.expose()).into();
         Arc::new(Self {
             platform_key_hash: settings.platform_key.as_ref().map(hash),
+            sign_ins: sign_ins::SignIns::new(settings.failed_sign_ins),
             settings,
             store,
             engine,
@@ -135,7 +139,6 @@ impl Api {
             ids,
             counters: Arc::default(),
             running: once::Running::default(),
-            sign_ins: sign_ins::SignIns::default(),
             tasks: TaskTracker::new(),
             requests: Semaphore::new(REQUESTS_MAX),
             batches: Semaphore::new(BATCHES_MAX),

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Api;
 use crate::caller::From;
-use crate::cookie;
+use crate::cookie::{self, ReachedBy};
 use crate::problem::{Code, Problem};
 use crate::query::Params;
 use crate::sessions;
@@ -66,10 +66,13 @@ async fn signed_in(api: &Api, request: Request) -> Result<Response, Problem> {
     let code = code_of(&body).ok_or_else(no_code)?;
     let (session, token) = sessions::open(api, &code, &from).await?;
     let seconds = session.expires_at.since(api.clock.now()) / 1_000;
-    let is_https = api.settings.public_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let reached_by = match api.settings.public_url.as_deref() {
+        Some(url) if url.starts_with("https://") => ReachedBy::Https,
+        _ => ReachedBy::Http,
+    };
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(HOME));
-    response.headers_mut().insert(header::SET_COOKIE, cookie::set(&token, seconds, is_https));
+    response.headers_mut().insert(header::SET_COOKIE, cookie::set(&token, seconds, reached_by));
     Ok(response)
 }
 

@@ -76,7 +76,7 @@ pub(crate) struct PortalSessionBody {
 #[utoipa::path(
     post, path = "/v1/portal-sessions", operation_id = "createPortalSession", tag = "Sessions",
     params(("idempotency-key" = Option<String>, Header, description = "1 to 255 printable ASCII characters")),
-    request_body = PortalSessionBody,
+    request_body(content = Option<PortalSessionBody>, description = "Optional"),
     responses((status = 201, description = "The link", body = PortalLink)),
 )]
 pub(crate) async fn create_portal_session(

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-use domain::limits::{FAILED_SIGN_INS_PER_ADDRESS, FAILED_SIGN_INS_PER_TOKEN};
+use domain::limits::FAILED_SIGN_INS_TOKEN_SHARE;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
 
@@ -16,8 +16,9 @@ const WINDOW_MS: i64 = 60_000;
 /// Addresses and tokens that are counted in a minute; more are told to wait like those that failed too often.
 const COUNTED_MAX: usize = 10_000;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SignIns {
+    per_address: u32,
     window: Mutex<Window>,
 }
 
@@ -34,6 +35,11 @@ enum Counted {
 }
 
 impl SignIns {
+    /// `per_address`: failures of one address in a minute.
+    pub(crate) fn new(per_address: u32) -> Self {
+        Self { per_address, window: Mutex::default() }
+    }
+
     /// Notes a failure.
     ///
     /// # Errors
@@ -46,12 +52,13 @@ impl SignIns {
     ) -> Result<(), Problem> {
         let mut window = self.window.lock();
         window.turn(now);
-        let by_token =
-            token_hash.is_some_and(|hash| !window.count(Counted::Token(hash), FAILED_SIGN_INS_PER_TOKEN));
+        let by_token = token_hash.is_some_and(|hash| {
+            !window.count(Counted::Token(hash), self.per_address / FAILED_SIGN_INS_TOKEN_SHARE)
+        });
         // A token that fails again and again spends its own share, and not that of its neighbours at the address.
         let spends = !by_token;
         let by_address = address.is_some_and(|address| {
-            spends && !window.count(Counted::Address(network_of(address)), FAILED_SIGN_INS_PER_ADDRESS)
+            spends && !window.count(Counted::Address(network_of(address)), self.per_address)
         });
         if by_token || by_address { Err(window.wait(now)) } else { Ok(()) }
     }
@@ -65,7 +72,7 @@ impl SignIns {
         window.turn(now);
         let failures =
             address.and_then(|address| window.failures.get(&Counted::Address(network_of(address))));
-        if failures.is_some_and(|count| *count >= FAILED_SIGN_INS_PER_ADDRESS) {
+        if failures.is_some_and(|count| *count >= self.per_address) {
             return Err(window.wait(now));
         }
         Ok(())
@@ -111,6 +118,8 @@ fn network_of(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use domain::limits::FAILED_SIGN_INS_PER_ADDRESS;
+
     use super::*;
 
     fn at(ms: i64) -> Timestamp {
@@ -119,7 +128,7 @@ mod tests {
 
     #[test]
     fn an_address_has_its_failures_a_minute_and_a_v6_network_counts_as_one() {
-        let sign_ins = SignIns::default();
+        let sign_ins = SignIns::new(FAILED_SIGN_INS_PER_ADDRESS);
         let address = |text: &str| Some(text.parse().unwrap());
         for n in 0..FAILED_SIGN_INS_PER_ADDRESS {
             let from = address(&format!("2001:db8::{n:x}"));
@@ -134,16 +143,16 @@ mod tests {
 
     #[test]
     fn a_token_that_fails_again_and_again_leaves_its_address_room() {
-        let sign_ins = SignIns::default();
+        let sign_ins = SignIns::new(FAILED_SIGN_INS_PER_ADDRESS);
         let address = Some("203.0.113.7".parse().unwrap());
         let failed = (0..1_000).filter(|_| sign_ins.failed(address, Some([1; 32]), at(0)).is_ok()).count();
-        assert_eq!(failed, FAILED_SIGN_INS_PER_TOKEN as usize);
+        assert_eq!(failed, (FAILED_SIGN_INS_PER_ADDRESS / FAILED_SIGN_INS_TOKEN_SHARE) as usize);
         assert!(sign_ins.failed(address, Some([2; 32]), at(0)).is_ok());
     }
 
     #[test]
     fn a_clock_that_is_set_back_locks_nobody_out() {
-        let sign_ins = SignIns::default();
+        let sign_ins = SignIns::new(FAILED_SIGN_INS_PER_ADDRESS);
         while sign_ins.failed(None, Some([1; 32]), at(3_600_000)).is_ok() {}
         assert!(sign_ins.failed(None, Some([1; 32]), at(0)).is_ok());
     }

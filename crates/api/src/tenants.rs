@@ -48,7 +48,7 @@ pub(crate) struct AppBody {
 #[utoipa::path(
     put, path = "/v1/locations/{id}", operation_id = "putLocation", tag = "Locations and apps",
     params(("id" = String, Path, description = "The platform's own id")),
-    request_body = LocationBody,
+    request_body(content = Option<LocationBody>, description = "Optional"),
     responses((status = 200, description = "As stored", body = LocationView)),
 )]
 pub(crate) async fn put_location(
@@ -106,7 +106,7 @@ pub(crate) async fn delete_location(
 #[utoipa::path(
     put, path = "/v1/apps/{id}", operation_id = "putApp", tag = "Locations and apps",
     params(("id" = String, Path, description = "The platform's own id")),
-    request_body = AppBody,
+    request_body(content = Option<AppBody>, description = "Optional"),
     responses((status = 200, description = "As stored", body = AppView)),
 )]
 pub(crate) async fn put_app(

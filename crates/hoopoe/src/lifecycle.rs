@@ -45,7 +45,7 @@ where
             Some(_) = connections.join_next() => continue,
             () = stop.cancelled() => break,
         };
-        let connection = graceful.watch(connection(stream, service.from_peer(peer)));
+        let connection = graceful.watch(connection(stream, service.for_peer(peer)));
         connections.spawn(async move {
             let _place = place;
             // A connection that breaks is its client's affair.
@@ -83,7 +83,7 @@ pub(crate) trait Answering:
     + 'static
 {
     /// For the requests of one connection, from there.
-    fn from_peer(&self, _: IpAddr) -> Self {
+    fn for_peer(&self, _: IpAddr) -> Self {
         self.clone()
     }
 }
@@ -91,7 +91,7 @@ pub(crate) trait Answering:
 impl Answering for Router {}
 
 impl Answering for Front {
-    fn from_peer(&self, address: IpAddr) -> Self {
+    fn for_peer(&self, address: IpAddr) -> Self {
         self.clone().of_peer(address)
     }
 }

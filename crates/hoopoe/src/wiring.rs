@@ -133,6 +133,7 @@ fn api_settings(config: &Config, master_key: &[u8; 32]) -> api::Settings {
         validate: config.validate.into(),
         endpoints_per_owner: config.endpoints_per_owner,
         public_url: config.public_url.clone(),
+        failed_sign_ins: config.failed_sign_ins,
         url_policy: match config.mode {
             Mode::Production => UrlPolicy::Strict,
             Mode::Dev => UrlPolicy::Dev,

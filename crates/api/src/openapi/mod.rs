@@ -26,7 +26,7 @@ const TAGS: [(&str, &str); 10] = [
 ];
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
-const CODES: [(&str, &[Code]); 15] = [
+const CODES: [(&str, &[Code]); 16] = [
     ("publishEvent", &[Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
@@ -40,6 +40,7 @@ const CODES: [(&str, &[Code]); 15] = [
             Code::UnknownType,
             Code::NotAvailableYet,
             Code::EndpointLimit,
+            Code::NotFound,
         ],
     ),
     ("updateEndpoint", &[Code::InvalidUrl, Code::InvalidHeader, Code::UnknownType, Code::NotAvailableYet]),
@@ -48,8 +49,9 @@ const CODES: [(&str, &[Code]); 15] = [
     ("promoteEndpointSecret", &[Code::NoRotation]),
     ("retryDelivery", &[Code::EndpointDisabled]),
     ("cancelDelivery", &[Code::DeliveryFinished]),
-    ("createApiKey", &[Code::ApiKeyLimit]),
-    ("createPortalSession", &[Code::SessionLimit]),
+    ("createApiKey", &[Code::ApiKeyLimit, Code::NotFound]),
+    ("createPortalSession", &[Code::SessionLimit, Code::NotFound]),
+    ("getCurrentSession", &[Code::NotFound]),
     ("getReadiness", &[Code::StoreUnavailable]),
     ("getErrorPage", &[Code::NotFound]),
 ];
@@ -59,9 +61,12 @@ pub fn openapi(catalogue: &Catalogue) -> Value {
     let mut document = serde_json::to_value(routes().into_openapi()).expect("the document is plain data");
     document["info"] = info();
     document["tags"] = TAGS.iter().map(|(name, about)| json!({"name": name, "description": about})).collect();
-    document["security"] = json!([{"apiKey": []}]);
+    document["security"] = json!([{"apiKey": []}, {"session": []}]);
     document["components"]["securitySchemes"] = json!({"apiKey": {
         "type": "http", "scheme": "bearer", "bearerFormat": "hpk_…", "description": "An API key",
+    }, "session": {
+        "type": "apiKey", "in": "cookie", "name": "hoopoe_session",
+        "description": "A session's cookie; a change also needs the header `x-csrf-token`",
     }});
     put_problem(&mut document);
     refine::schemas(&mut document["components"]["schemas"]);

@@ -1,10 +1,14 @@
 //! Bounds, patterns and closed sets of words, from the constants that the code itself checks with.
 
 use domain::api_key::Permission;
+use domain::audit::Action;
 use domain::delivery::{EndReason, Status, Trigger};
 use domain::endpoint::DisabledReason;
 use domain::event::SkipReason;
-use domain::limits::{IDEMPOTENCY_KEY_LENGTH_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
+use domain::limits::{
+    APP_SCOPE_LENGTH_MAX, APP_SCOPES_MAX, IDEMPOTENCY_KEY_LENGTH_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX,
+    TENANT_ID_LENGTH_MAX,
+};
 use domain::outcome::Outcome;
 use serde_json::{Value, json};
 
@@ -24,12 +28,15 @@ pub(super) fn parameter(path: &str, parameter: &mut Value) {
         }
         "locationId" | "companyId" | "appId" | "x-origin-app" => tenant_id(),
         "endpointId" => id("ep_"),
+        "action" => json!({"type": "string", "enum": words(Action::ALL, Action::as_str)}),
+        "objectId" => json!({"type": "string", "minLength": 1, "maxLength": TENANT_ID_LENGTH_MAX}),
         "eventId" => id("evt_"),
         "id" => match path.split('/').nth(2) {
             Some("events") => id("evt_"),
             Some("endpoints") => id("ep_"),
             Some("deliveries") => id("dlv_"),
             Some("api-keys") => id("key_"),
+            Some("sessions") => id("ses_"),
             _ => tenant_id(),
         },
         _ => json!({"type": "string"}),
@@ -53,6 +60,9 @@ fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> Vec<&'static str> {
 pub(super) fn schemas(schemas: &mut Value) {
     let statuses = words(Status::ALL, |status| status.as_str());
     let permissions = words(&Permission::ALL, Permission::as_str);
+    // Of a disabled endpoint why it is, of a failing one how its last attempt went.
+    let failures = words(&Outcome::ALL, Outcome::as_str);
+    let reasons = [words(&DisabledReason::ALL, DisabledReason::as_str), failures].concat();
     for (place, words) in [
         ("/Delivery/properties/status", statuses.clone()),
         ("/Delivery/properties/trigger", words(Trigger::ALL, |trigger| trigger.as_str())),
@@ -61,8 +71,12 @@ pub(super) fn schemas(schemas: &mut Value) {
         ("/Became/properties/status", statuses),
         ("/Became/properties/reason", words(&SkipReason::ALL, SkipReason::as_str)),
         ("/Endpoint/properties/ordering", vec!["none"]),
-        ("/Health/properties/state", vec!["healthy", "disabled"]),
-        ("/Health/properties/reason", words(&DisabledReason::ALL, DisabledReason::as_str)),
+        ("/Health/properties/state", vec!["healthy", "failing", "recovering", "disabled"]),
+        ("/Health/properties/reason", reasons),
+        ("/Session/properties/permissions/items", vec!["manage", "view"]),
+        ("/PortalSessionBody/properties/permissions/items", vec!["manage", "view"]),
+        ("/AuditActor/properties/type", vec!["platform-key", "api-key", "session", "system"]),
+        ("/AuditEntry/properties/action", words(Action::ALL, Action::as_str)),
         ("/EventType/properties/scope", vec!["location", "company", "app"]),
         ("/ApiKey/properties/permissions/items", permissions.clone()),
         ("/ApiKeyBody/properties/permissions/items", permissions),
@@ -72,9 +86,20 @@ pub(super) fn schemas(schemas: &mut Value) {
     for name in ["ApiKeyBody", "AppBody", "BatchRequest", "EndpointBody", "EndpointChange", "LocationBody"] {
         schemas[name]["additionalProperties"] = false.into();
     }
-    for name in ["RotationBody", "TestBody"] {
+    for name in ["RotationBody", "TestBody", "PortalSessionBody"] {
         schemas[name]["additionalProperties"] = false.into();
     }
+    for (body, field) in ["ApiKeyBody", "EndpointBody", "PortalSessionBody"]
+        .into_iter()
+        .flat_map(|body| ["locationId", "companyId", "appId"].map(|field| (body, field)))
+        .chain([("LocationBody", "companyId")])
+    {
+        schemas[body]["properties"][field]["pattern"] = tenant_id()["pattern"].take();
+    }
+    let scopes = &mut schemas["AppBody"]["properties"]["scopes"];
+    scopes["maxItems"] = APP_SCOPES_MAX.into();
+    scopes["items"] =
+        json!({"type": "string", "maxLength": APP_SCOPE_LENGTH_MAX, "pattern": "^[!#-\\[\\]-~]+$"});
     for body in ["EndpointBody", "EndpointChange"] {
         schemas[body]["properties"]["headers"]["additionalProperties"] = json!({"type": "string"});
     }

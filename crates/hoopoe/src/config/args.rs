@@ -52,6 +52,10 @@ pub struct ServeArgs {
     /// [default: 5 s × 4ⁿ up to 12 h, 14 attempts]
     #[arg(long, env = "HOOPOE_RETRY_SCHEDULE", value_name = "SECONDS,…")]
     pub retry_schedule: Option<Waits>,
+    /// Sign-ins of one address that may fail in a minute; more are told to wait. Raise it behind a proxy, where all callers
+    /// have one address [default: 60]
+    #[arg(long, env = "HOOPOE_FAILED_SIGN_INS", value_name = "N")]
+    pub failed_sign_ins: Option<u32>,
     /// Days that the audit log keeps its entries [default: 365]
     #[arg(long, env = "HOOPOE_AUDIT_RETENTION_DAYS", value_name = "DAYS")]
     pub audit_retention_days: Option<u32>,

@@ -17,6 +17,7 @@ const FILE_NAME: &str = "hoopoe.toml";
 pub(super) struct FileSettings {
     pub(super) listen: Option<SocketAddr>,
     pub(super) public_url: Option<String>,
+    pub(super) failed_sign_ins: Option<u32>,
     pub(super) audit_retention_days: Option<u32>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) metrics_listen: Option<SocketAddr>,

@@ -10,7 +10,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use domain::limits::{AUDIT_DAYS_DEFAULT, ENDPOINTS_PER_OWNER_DEFAULT, RETENTION_DAYS_DEFAULT};
+use domain::limits::{
+    AUDIT_DAYS_DEFAULT, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS, RETENTION_DAYS_DEFAULT,
+};
 use domain::retry::{DEFAULT_WAITS_S, JITTER};
 use url::Url;
 
@@ -37,6 +39,8 @@ pub struct Config {
     pub retry_waits_s: Vec<u32>,
     pub retention_days: u32,
     pub audit_retention_days: u32,
+    /// In a minute, of one address.
+    pub failed_sign_ins: u32,
     pub log: LogSettings,
     /// PEM file with certificate authorities that receivers' certificates may also come from.
     pub ca_certificates: Option<PathBuf>,
@@ -73,6 +77,10 @@ impl Config {
             audit_retention_days: audit_retention_days(
                 args.audit_retention_days.or(file.audit_retention_days),
             )?,
+            failed_sign_ins: args
+                .failed_sign_ins
+                .or(file.failed_sign_ins)
+                .unwrap_or(FAILED_SIGN_INS_PER_ADDRESS),
             public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
             retry_waits_s,
             log: LogSettings {

@@ -82,7 +82,29 @@ fn is_scan(step: &str) -> bool {
 }
 
 fn statements(day: i64) -> Vec<String> {
-    [fixed(), of_day(day), listings(day)].concat()
+    [fixed(), of_access(), of_day(day), listings(day)].concat()
+}
+
+/// Keys, sessions and the audit log.
+fn of_access() -> Vec<String> {
+    [
+        api_keys::INSERT,
+        api_keys::BY_ID,
+        api_keys::LIST,
+        api_keys::DELETE,
+        api_keys::COUNT_OF_OWNER,
+        api_keys::USED,
+        sessions::INSERT,
+        sessions::OPEN,
+        sessions::DELETE,
+        sessions::COUNT_OF_OWNER,
+        sessions::EXPIRED,
+        sessions::USED,
+        audit::INSERT,
+        audit::EXPIRED,
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
 /// Those that name no day.
@@ -134,20 +156,6 @@ fn fixed() -> Vec<String> {
         tenants::INSTALL,
         tenants::UNINSTALL,
         tenants::INSTALLS,
-        api_keys::INSERT,
-        api_keys::BY_ID,
-        api_keys::LIST,
-        api_keys::DELETE,
-        api_keys::COUNT_OF_OWNER,
-        api_keys::USED,
-        sessions::INSERT,
-        sessions::OPEN,
-        sessions::DELETE,
-        sessions::COUNT_OF_OWNER,
-        sessions::EXPIRED,
-        sessions::USED,
-        audit::INSERT,
-        audit::EXPIRED,
         maintenance::EXPIRED_ANSWERS,
         maintenance::EXPIRED_QUEUED,
         maintenance::FORGOTTEN_ENDPOINTS,
