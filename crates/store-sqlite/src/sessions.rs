@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::audit::{Action, Object};
+use domain::audit::{Action, Actor, Object};
 use domain::id::SessionId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 use domain::scope::Scope;
@@ -200,6 +200,10 @@ fn open(
     };
     let id_bytes = session.id.bits().to_be_bytes();
     tx.conn.prepare_cached(OPEN)?.execute(params![id_bytes, token_hash, now.as_millis()])?;
+    // Nobody is signed in before: who opens it is the session itself.
+    if let Some(note) = &mut tx.note {
+        Arc::make_mut(note).actor = Actor::Session(session.id);
+    }
     let opened = Session { opened_at: Some(now), last_used_at: Some(now), ..session.clone() };
     tx.audit(change(Action::SessionOpened, Some(&session), Some(&opened)))?;
     let known = Known::new(opened.clone(), Some(now));
