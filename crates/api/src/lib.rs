@@ -31,6 +31,7 @@ mod router;
 mod router_tests;
 #[cfg(test)]
 mod stand_in;
+mod system;
 mod tenants;
 mod views;
 
@@ -56,6 +57,7 @@ pub use front::Front;
 pub use openapi::openapi;
 pub use problem::Code;
 pub use router::router;
+pub use system::{MasterKeys, RotateFault};
 
 /// What an operator may set.
 #[derive(Clone)]
@@ -89,6 +91,7 @@ pub struct Parts {
     pub settings: Settings,
     pub store: Arc<dyn Store>,
     pub engine: Arc<dyn Engine>,
+    pub master_keys: Arc<dyn MasterKeys>,
     pub catalogue: Arc<Catalogue>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<IdSource>,
@@ -99,6 +102,7 @@ pub struct Api {
     settings: Settings,
     store: Arc<dyn Store>,
     engine: Arc<dyn Engine>,
+    master_keys: Arc<dyn MasterKeys>,
     catalogue: Arc<Catalogue>,
     clock: Arc<dyn Clock>,
     ids: Arc<IdSource>,
@@ -113,13 +117,14 @@ pub struct Api {
 
 impl Api {
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { settings, store, engine, catalogue, clock, ids } = parts;
+        let Parts { settings, store, engine, master_keys, catalogue, clock, ids } = parts;
         let hash = |key: &SecretText| Sha256::digest(key.expose()).into();
         Arc::new(Self {
             platform_key_hash: settings.platform_key.as_ref().map(hash),
             settings,
             store,
             engine,
+            master_keys,
             catalogue,
             clock,
             ids,

@@ -8,7 +8,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
-    Api, api_keys, deliveries, docs, endpoints, event_types, events, health, installs, layers, tenants,
+    Api, api_keys, deliveries, docs, endpoints, event_types, events, health, installs, layers, system,
+    tenants,
 };
 
 /// The API as a service. What it does not know answers 404 as a problem; `/metrics` and the console are the binary's.
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(installs::install_in_company, installs::uninstall_from_company))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(api_keys::delete_api_key))
+        .routes(routes!(system::rotate_master_key))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(docs::openapi_json))

@@ -10,6 +10,7 @@ pub mod config;
 mod descriptors;
 mod engine_seam;
 pub mod first_key;
+mod key_rotation;
 mod lifecycle;
 mod master_key;
 pub mod server;

@@ -23,6 +23,7 @@ mod open;
 mod queue;
 mod readers;
 mod scope;
+mod sealing;
 mod stats;
 mod tenants;
 mod writer;

@@ -17,6 +17,7 @@ pub mod once;
 pub mod page;
 pub mod queue;
 pub mod routes;
+pub mod sealing;
 pub mod tenants;
 pub mod vault;
 
@@ -31,6 +32,7 @@ pub trait Store:
     + maintenance::Maintenance
     + once::Answers
     + queue::Queue
+    + sealing::Sealing
     + tenants::Tenants
     + std::fmt::Debug
     + Send

@@ -24,7 +24,7 @@ const TAGS: [(&str, &str); 8] = [
 ];
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
-const CODES: [(&str, &[Code]); 14] = [
+const CODES: [(&str, &[Code]); 15] = [
     ("publishEvent", &[Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
@@ -45,6 +45,7 @@ const CODES: [(&str, &[Code]); 14] = [
     ("rotateEndpointSecret", &[Code::RotationInProgress]),
     ("promoteEndpointSecret", &[Code::NoRotation]),
     ("retryDelivery", &[Code::EndpointDisabled]),
+    ("rotateMasterKey", &[Code::RotationInProgress, Code::ExternalMasterKey]),
     ("cancelDelivery", &[Code::DeliveryFinished]),
     ("createApiKey", &[Code::NotAvailableYet]),
     ("getReadiness", &[Code::StoreUnavailable]),

@@ -62,6 +62,7 @@ codes! {
     EndpointDisabled => "endpoint-disabled", 409, "The endpoint is disabled";
     RotationInProgress => "rotation-in-progress", 409, "A rotation is already running";
     NoRotation => "no-rotation", 409, "There is no rotation to promote";
+    ExternalMasterKey => "external-master-key", 409, "The master key is set from outside";
     DeliveryFinished => "delivery-finished", 409, "The delivery is finished";
     IdempotencyMismatch => "idempotency-mismatch", 422, "The key was used for another request";
     IdempotencyInProgress => "idempotency-in-progress", 409, "The first request is still running";

@@ -15,6 +15,9 @@ Environment only (a flag would show them to every user of the machine):
                        least 32 characters. Without it the first start makes one and prints it.
   HOOPOE_MASTER_KEY    The key that encrypts secrets at rest: 64 hex characters. Without it,
                        the file `master.key` in the data directory, made at the first start.
+  HOOPOE_MASTER_KEY_PREVIOUS
+                       At a start with a new HOOPOE_MASTER_KEY: the old one. Everything is sealed
+                       under the new key; the log says when the old one is no longer needed.
 
 Flags win over the environment, the environment over the config file. The file's keys are the
 flags' names with underscores: listen = \"0.0.0.0:8080\", retention_days = 14.";

@@ -12,9 +12,12 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use domain::limits::{ENDPOINTS_PER_OWNER_DEFAULT, RETENTION_DAYS_DEFAULT};
 use domain::retry::{DEFAULT_WAITS_S, JITTER};
+use store::vault::MasterKey;
 
 pub use args::ServeArgs;
-pub use key_settings::{MASTER_KEY_VARIABLE, PLATFORM_KEY_VARIABLE, PlatformKey, parse_master_key};
+pub use key_settings::{
+    MASTER_KEY_PREVIOUS_VARIABLE, MASTER_KEY_VARIABLE, PLATFORM_KEY_VARIABLE, PlatformKey, parse_master_key,
+};
 pub use values::{LogFormat, Mode, ValidateMode, Waits};
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -39,7 +42,9 @@ pub struct Config {
     /// A platform key that is valid while it is set.
     pub platform_key: Option<PlatformKey>,
     /// `None`: the file beside the data.
-    pub master_key: Option<[u8; 32]>,
+    pub master_key: Option<MasterKey>,
+    /// With `master_key` only: what the data may still be sealed under.
+    pub master_key_previous: Option<MasterKey>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +55,13 @@ pub struct LogSettings {
 }
 
 impl Config {
-    /// Settles the settings. `variable` reads the environment, for the two keys that have no flag.
+    /// Settles the settings. `variable` reads the environment, for the keys that have no flag.
     ///
     /// # Errors
     /// One sentence that names the setting and says what to do.
     pub fn load(args: ServeArgs, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let file = file::read(args.config.as_deref(), args.data_dir.as_deref())?;
+        let (master_key, master_key_previous) = key_settings::master_keys(&variable)?;
         let ca_certificates = args.ca_certificates.or(file.ca_certificates);
         let retry_waits_s = retry_waits(args.retry_schedule, file.retry_schedule)?;
         Ok(Self {
@@ -73,11 +79,8 @@ impl Config {
             },
             ca_certificates,
             platform_key: variable(PLATFORM_KEY_VARIABLE).map(PlatformKey::parse).transpose()?,
-            master_key: variable(MASTER_KEY_VARIABLE)
-                .map(|text| {
-                    parse_master_key(&text).with_context(|| format!("{MASTER_KEY_VARIABLE} is not usable"))
-                })
-                .transpose()?,
+            master_key,
+            master_key_previous,
         })
     }
 }
@@ -183,6 +186,31 @@ mod tests {
         ] {
             let error = format!("{:#}", load(name, bad).unwrap_err());
             assert!(error.contains(name) && !error.contains(bad), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_previous_master_key_comes_with_another_present_one() {
+        let [new, old] = ["a7", "5b"].map(|byte| byte.repeat(32));
+        let load = |present: Option<&str>, previous: Option<&str>| {
+            let (present, previous) = (present.map(str::to_owned), previous.map(str::to_owned));
+            Config::load(ServeArgs::default(), move |asked| match asked {
+                MASTER_KEY_VARIABLE => present.clone(),
+                MASTER_KEY_PREVIOUS_VARIABLE => previous.clone(),
+                _ => None,
+            })
+        };
+        let config = load(Some(&new), Some(&old)).unwrap();
+        assert_eq!(config.master_key_previous, Some(MasterKey::new([0x5b; 32])));
+        let shown = format!("{config:?}");
+        assert!(
+            shown.contains("MasterKey(…)") && !shown.contains("167") && !shown.contains("a7a7"),
+            "{shown}"
+        );
+        for (present, previous) in [(None, Some(&*old)), (Some(&*new), Some(&*new)), (Some(&*new), Some("x"))]
+        {
+            let error = format!("{:#}", load(present, previous).unwrap_err());
+            assert!(error.contains(MASTER_KEY_PREVIOUS_VARIABLE) && !error.contains(&*new), "{error}");
         }
     }
 }

@@ -13,6 +13,7 @@ mod endpoints;
 mod every_type;
 mod idempotency;
 mod log;
+mod master_key;
 mod outcomes;
 mod problems;
 mod retries;
