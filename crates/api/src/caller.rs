@@ -21,13 +21,16 @@ pub(crate) struct Caller {
     /// `platform`, or kind and id such as `location:ve9EPM428h8vShlRW1KT`.
     pub(crate) owner: String,
     permissions: Vec<Permission>,
+    /// Of the token's hash: tells callers apart and tells nothing of the token.
+    pub(crate) token_tag: u64,
 }
 
 impl Caller {
-    fn new(scope: Scope, permissions: Vec<Permission>) -> Self {
+    fn new(scope: Scope, permissions: Vec<Permission>, token_hash: &[u8; 32]) -> Self {
         let owner = owner_of(&scope)
             .map_or_else(|| "platform".to_owned(), |owner| format!("{}:{}", owner.kind(), owner.id()));
-        Self { scope, owner, permissions }
+        let tag = token_hash.first_chunk().copied().unwrap_or_default();
+        Self { scope, owner, permissions, token_tag: u64::from_be_bytes(tag) }
     }
 
     pub(crate) fn may(&self, permission: Permission) -> bool {
@@ -95,11 +98,11 @@ fn authenticate(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem> {
     let token = bearer_token(headers)?;
     let hash: [u8; 32] = Sha256::digest(token).into();
     if api.platform_key_hash.is_some_and(|known| bool::from(known.ct_eq(&hash))) {
-        return Ok(Caller::new(Scope::Platform, Permission::ALL.to_vec()));
+        return Ok(Caller::new(Scope::Platform, Permission::ALL.to_vec(), &hash));
     }
     match api.store.api_key_by_hash(&hash) {
         Some(key) if key.is_valid_at(api.clock.now()) => {
-            Ok(Caller::new(key.scope.clone(), key.permissions.clone()))
+            Ok(Caller::new(key.scope.clone(), key.permissions.clone(), &hash))
         }
         Some(_) => Err(refused("the API key has expired: use a new one")),
         None => Err(refused("the token is not a valid API key: check that it was copied whole")),

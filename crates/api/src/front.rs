@@ -51,6 +51,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answering {
         let request = request.map(Body::new);
+        if layers::is_head_too_large(request.headers()) {
+            let api = Arc::clone(&self.api);
+            return Box::pin(async move {
+                Ok(layers::refused_head(&api, request.method(), request.headers()).await)
+            });
+        }
         if request.method() == Method::POST && request.uri().path() == PUBLISH_PATH {
             let api = Arc::clone(&self.api);
             return Box::pin(async move { Ok(publish(api, request).await) });

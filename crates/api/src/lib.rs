@@ -25,6 +25,7 @@ mod openapi;
 mod page;
 mod path;
 mod problem;
+mod publish_limits;
 mod query;
 mod router;
 #[cfg(test)]
@@ -36,6 +37,7 @@ mod tenants;
 mod views;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -52,8 +54,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::counters::ApiCounters;
 use crate::engine::Engine;
+use crate::publish_limits::PublishLimits;
 
 pub use front::Front;
+pub use layers::put_security_headers;
 pub use openapi::openapi;
 pub use problem::Code;
 pub use router::router;
@@ -71,6 +75,10 @@ pub struct Settings {
     /// Signs cursors; the same on every node. Must be random, and may be derived from the master key.
     pub cursor_key: [u8; 32],
     pub url_policy: UrlPolicy,
+    /// Events a second by one key; `None`: as many as come.
+    pub publish_per_second_per_key: Option<NonZeroU32>,
+    /// Events a second of one location; `None`: as many as come.
+    pub publish_per_second_per_location: Option<NonZeroU32>,
 }
 
 impl Settings {
@@ -82,6 +90,8 @@ impl Settings {
             endpoints_per_owner: ENDPOINTS_PER_OWNER_DEFAULT,
             cursor_key,
             url_policy: UrlPolicy::Strict,
+            publish_per_second_per_key: None,
+            publish_per_second_per_location: None,
         }
     }
 }
@@ -108,6 +118,7 @@ pub struct Api {
     ids: Arc<IdSource>,
     counters: Arc<ApiCounters>,
     platform_key_hash: Option<[u8; 32]>,
+    publish_limits: PublishLimits,
     running: once::Running,
     tasks: TaskTracker,
     requests: Semaphore,
@@ -121,6 +132,10 @@ impl Api {
         let hash = |key: &SecretText| Sha256::digest(key.expose()).into();
         Arc::new(Self {
             platform_key_hash: settings.platform_key.as_ref().map(hash),
+            publish_limits: PublishLimits::new(
+                settings.publish_per_second_per_key,
+                settings.publish_per_second_per_location,
+            ),
             settings,
             store,
             engine,

@@ -138,6 +138,8 @@ fn api_settings(config: &Config, cursor_key: [u8; 32]) -> api::Settings {
             Mode::Production => UrlPolicy::Strict,
             Mode::Dev => UrlPolicy::Dev,
         },
+        publish_per_second_per_key: config.publish_per_second_per_key,
+        publish_per_second_per_location: config.publish_per_second_per_location,
         ..api::Settings::new(cursor_key)
     }
 }

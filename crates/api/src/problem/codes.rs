@@ -54,6 +54,7 @@ codes! {
     Forbidden => "forbidden", 403, "The key may not do this";
     NotFound => "not-found", 404, "There is nothing here";
     MethodNotAllowed => "method-not-allowed", 405, "The route does not have this method";
+    HeadersTooLarge => "headers-too-large", 431, "The headers are too large";
     UnsupportedMediaType => "unsupported-media-type", 415, "The body's media type is not accepted";
     InvalidUrl => "invalid-url", 422, "The endpoint's URL is refused";
     InvalidSecret => "invalid-secret", 422, "The secret cannot be used";

@@ -22,7 +22,7 @@ pub use codes::Code;
 pub(crate) use of_payload::pointed;
 
 /// Seconds after which a caller may try again, where we cannot know better.
-const RETRY_AFTER_SECONDS: &str = "5";
+const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// One error answer, not yet written.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub(crate) struct Problem {
     errors: Vec<Fault>,
     /// `WWW-Authenticate`, where credentials are missing or refused.
     challenge: Option<&'static str>,
+    /// Where it is known better than [`RETRY_AFTER_SECONDS`].
+    retry_after_seconds: Option<u32>,
     /// Our own failure behind it: for the operator's log, never for the caller.
     pub(crate) cause: Option<Arc<StoreError>>,
 }
@@ -47,7 +49,14 @@ pub(crate) struct Fault {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), challenge: None, cause: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            challenge: None,
+            retry_after_seconds: None,
+            cause: None,
+        }
     }
 
     pub(crate) fn not_found(what: &'static str) -> Self {
@@ -73,6 +82,11 @@ impl Problem {
 
     pub(crate) fn with_challenge(mut self, challenge: &'static str) -> Self {
         self.challenge = Some(challenge);
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
         self
     }
 
@@ -105,8 +119,8 @@ impl Problem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if matches!(self.code, Code::StoreUnavailable | Code::TooManyRequests | Code::IdempotencyInProgress) {
-            let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            let seconds = self.retry_after_seconds.unwrap_or(RETRY_AFTER_SECONDS);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -7,10 +7,13 @@ mod key_settings;
 mod values;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use domain::limits::{ENDPOINTS_PER_OWNER_DEFAULT, RETENTION_DAYS_DEFAULT};
+use domain::limits::{
+    CONNECTIONS_MAX, ENDPOINTS_PER_OWNER_DEFAULT, PUBLISH_PER_SECOND_MAX, RETENTION_DAYS_DEFAULT,
+};
 use domain::retry::{DEFAULT_WAITS_S, JITTER};
 use store::vault::MasterKey;
 
@@ -30,10 +33,17 @@ pub struct Config {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub mode: Mode,
+    /// Whether the process may be dumped and looked into.
+    pub core_dumps: bool,
     /// Where `/metrics` listens; `None`: on the main address.
     pub metrics_listen: Option<SocketAddr>,
     pub validate: ValidateMode,
     pub endpoints_per_owner: usize,
+    /// Events a second by one key, and of one location; `None`: as many as come.
+    pub publish_per_second_per_key: Option<NonZeroU32>,
+    pub publish_per_second_per_location: Option<NonZeroU32>,
+    /// `None`: the default for others, and no bound for this machine's own addresses.
+    pub connections_per_address: Option<usize>,
     pub retry_waits_s: Vec<u32>,
     pub retention_days: u32,
     pub log: LogSettings,
@@ -68,9 +78,21 @@ impl Config {
             listen: args.listen.or(file.listen).unwrap_or(default_listen()),
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
             mode: if args.dev { Mode::Dev } else { Mode::Production },
+            core_dumps: args.core_dumps,
             metrics_listen: args.metrics_listen.or(file.metrics_listen),
             validate: args.validate.or(file.validate).unwrap_or_default(),
             endpoints_per_owner: endpoints_per_owner(args.endpoints_per_owner.or(file.endpoints_per_owner))?,
+            publish_per_second_per_key: publish_rate(
+                "publish_per_second_per_key",
+                args.publish_per_second_per_key.or(file.publish_per_second_per_key),
+            )?,
+            publish_per_second_per_location: publish_rate(
+                "publish_per_second_per_location",
+                args.publish_per_second_per_location.or(file.publish_per_second_per_location),
+            )?,
+            connections_per_address: connections_per_address(
+                args.connections_per_address.or(file.connections_per_address),
+            )?,
             retention_days: retention_days(args.retention_days.or(file.retention_days), &retry_waits_s)?,
             retry_waits_s,
             log: LogSettings {
@@ -102,6 +124,24 @@ fn endpoints_per_owner(wish: Option<usize>) -> anyhow::Result<usize> {
         0 => anyhow::bail!("endpoints_per_owner must be at least 1"),
         count => Ok(count),
     }
+}
+
+fn publish_rate(setting: &str, wish: Option<u32>) -> anyhow::Result<Option<NonZeroU32>> {
+    let Some(wish) = wish else { return Ok(None) };
+    let rate = NonZeroU32::new(wish).filter(|rate| rate.get() <= PUBLISH_PER_SECOND_MAX);
+    anyhow::ensure!(
+        rate.is_some(),
+        "{setting} must be 1 to {PUBLISH_PER_SECOND_MAX}; leave it out for no limit"
+    );
+    Ok(rate)
+}
+
+fn connections_per_address(wish: Option<usize>) -> anyhow::Result<Option<usize>> {
+    anyhow::ensure!(
+        wish.is_none_or(|count| (1..=CONNECTIONS_MAX).contains(&count)),
+        "connections_per_address must be 1 to {CONNECTIONS_MAX}"
+    );
+    Ok(wish)
 }
 
 /// What is still being retried must not grow older than the log.
@@ -153,6 +193,10 @@ mod tests {
             ("retention_days = 3", "at least 4"),
             ("retention_days = 1\nretry_schedule = [43200, 43200]", "at least 2"),
             ("endpoints_per_owner = 0", "endpoints_per_owner"),
+            ("publish_per_second_per_key = 0", "publish_per_second_per_key"),
+            ("publish_per_second_per_location = 1000001", "publish_per_second_per_location"),
+            ("connections_per_address = 0", "connections_per_address"),
+            ("connections_per_address = 4097", "connections_per_address"),
             ("validate = \"maybe\"", "validate"),
             ("platform_key = \"x\"", "platform_key"),
             ("dev = true", "dev"),

@@ -8,7 +8,7 @@ use testkit::Client;
 use crate::world::World;
 
 /// The routes of the contract that exist today, with their methods.
-const ROUTES: [(&str, &str); 27] = [
+const ROUTES: [(&str, &str); 28] = [
     ("/v1/events", "get post"),
     ("/v1/events/batch", "post"),
     ("/v1/events/{}", "get"),
@@ -32,6 +32,7 @@ const ROUTES: [(&str, &str); 27] = [
     ("/v1/apps/{}/company-installs/{}", "delete put"),
     ("/v1/api-keys", "get post"),
     ("/v1/api-keys/{}", "delete"),
+    ("/v1/system/master-key/rotate", "post"),
     ("/healthz", "get"),
     ("/readyz", "get"),
     ("/metrics", "get"),

@@ -20,6 +20,7 @@ mod retries;
 mod rotation;
 mod routing;
 mod secrecy;
+mod surface;
 mod tenants;
 mod test_sends;
 mod world;
