@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::id::IdSource;
-use domain::time::{Clock as _, Timestamp};
+use domain::time::{Clock, Timestamp};
 use hoopoe::config::{Config, PLATFORM_KEY_VARIABLE, ServeArgs};
 use hoopoe::server::{Parts, Server};
 use serde_json::{Value, json};
@@ -37,6 +37,19 @@ impl World {
 
     /// With settings of its own, and variables of the environment beside the platform's key.
     pub(crate) async fn start_in(change: impl FnOnce(&mut ServeArgs), variables: &[(&str, &str)]) -> Self {
+        Self::start_whole(change, variables, |clock| clock).await
+    }
+
+    /// With a clock that does more than to be moved by hand.
+    pub(crate) async fn start_on<C: Clock>(clock: impl FnOnce(ManualClock) -> C) -> Self {
+        Self::start_whole(|_| {}, &[], clock).await
+    }
+
+    async fn start_whole<C: Clock>(
+        change: impl FnOnce(&mut ServeArgs),
+        variables: &[(&str, &str)],
+        server_s_clock: impl FnOnce(ManualClock) -> C,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut args = ServeArgs {
             listen: Some("127.0.0.1:0".parse().unwrap()),
@@ -48,7 +61,8 @@ impl World {
         let config = config(args, variables);
         let clock = ManualClock::at_real_time();
         let ids = Arc::new(seeded_ids());
-        let parts = Parts { clock: Arc::new(clock.clone()), ids: Arc::clone(&ids), jitter_seed: 7 };
+        let server_s_clock = Arc::new(server_s_clock(clock.clone()));
+        let parts = Parts { clock: server_s_clock, ids: Arc::clone(&ids), jitter_seed: 7 };
         let server = Server::start(&config, parts).await.unwrap();
         let api = Client::new(format!("http://{}", server.address())).with_key(KEY);
         Self { clock, receiver: Receiver::start().await, api, ids, config, server, dir }
