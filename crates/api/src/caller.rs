@@ -29,6 +29,8 @@ pub(crate) struct Caller {
     pub(crate) scope: Scope,
     who: Who,
     from: From,
+    /// Of the token's hash: tells callers apart and tells nothing of the token.
+    pub(crate) token_tag: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +62,11 @@ impl From {
 }
 
 impl Caller {
+    fn new(scope: Scope, who: Who, from: From, token_hash: &[u8; 32]) -> Self {
+        let tag = token_hash.first_chunk().copied().unwrap_or_default();
+        Self { scope, who, from, token_tag: u64::from_be_bytes(tag) }
+    }
+
     /// `platform`, or kind and id such as `location:ve9EPM428h8vShlRW1KT`.
     pub(crate) fn owner(&self) -> String {
         self.scope
@@ -214,13 +221,13 @@ fn by_token(api: &Api, token: &[u8], from: From) -> Result<Caller, Problem> {
     let hash: [u8; 32] = Sha256::digest(token).into();
     let now = api.clock.now();
     if api.platform_key_hash.is_some_and(|known| bool::from(known.ct_eq(&hash))) {
-        return Ok(Caller { scope: Scope::Platform, who: Who::PlatformKey, from });
+        return Ok(Caller::new(Scope::Platform, Who::PlatformKey, from, &hash));
     }
     let fault = if token.starts_with(SESSION_PREFIX.as_bytes()) {
         match api.store.session_by_hash(&hash) {
             Some(session) if session.value.is_valid_at(now) => {
                 session.used(now);
-                return Ok(Caller { scope: session.value.scope.clone(), who: Who::Session(session), from });
+                return Ok(Caller::new(session.value.scope.clone(), Who::Session(session), from, &hash));
             }
             Some(_) => "the session has ended: sign in again",
             None => "the session is not valid any more: sign in again",
@@ -229,7 +236,7 @@ fn by_token(api: &Api, token: &[u8], from: From) -> Result<Caller, Problem> {
         match api.store.api_key_by_hash(&hash) {
             Some(key) if key.value.is_valid_at(now) => {
                 key.used(now);
-                return Ok(Caller { scope: key.value.scope.clone(), who: Who::ApiKey(key), from });
+                return Ok(Caller::new(key.value.scope.clone(), Who::ApiKey(key), from, &hash));
             }
             Some(_) => "the API key has expired: use a new one",
             None => "the token is not a valid API key: check that it was copied whole",

@@ -60,6 +60,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answering {
         let mut request = request.map(Body::new);
+        if layers::is_head_too_large(request.headers()) {
+            let api = Arc::clone(&self.api);
+            return Box::pin(async move {
+                Ok(layers::refused_head(&api, request.method(), request.headers()).await)
+            });
+        }
         if request.method() == Method::POST && request.uri().path() == PUBLISH_PATH {
             let (api, peer) = (Arc::clone(&self.api), self.peer);
             return Box::pin(async move { Ok(publish(api, request, peer).await) });

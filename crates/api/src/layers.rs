@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::limits::REQUEST_HEADER_BYTES_MAX;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -99,15 +100,44 @@ fn known(method: &Method) -> &'static str {
 }
 
 fn put_headers(headers: &mut HeaderMap, id: &RequestId) {
-    let mut default = |name: HeaderName, value: &'static str| {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    };
-    default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    default(header::CACHE_CONTROL, "no-store");
-    default(header::REFERRER_POLICY, "no-referrer");
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    put_security_headers(headers);
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         headers.insert(REQUEST_ID, value);
     }
+}
+
+/// What keeps a browser from making anything of an answer but what it is. A page that brings its own policy keeps it. There
+/// is no `access-control-*`, so that no other site's script can read an answer; and no HSTS, which is the TLS proxy's to say.
+pub fn put_security_headers(headers: &mut HeaderMap) {
+    let all = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ];
+    for (name, value) in all {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
+/// A request whose head alone is too much. Answered like every other.
+pub(crate) async fn refused_head(api: &Api, method: &Method, headers: &HeaderMap) -> Response {
+    let asked = Asked { method: known(method), route: "", id: request_id(api, headers) };
+    let problem = Problem::new(
+        Code::HeadersTooLarge,
+        format!(
+            "the headers of a request may have {REQUEST_HEADER_BYTES_MAX} bytes in all: send fewer or shorter ones"
+        ),
+    );
+    observed(api, asked, async { problem.into_response() }).await
+}
+
+pub(crate) fn is_head_too_large(headers: &HeaderMap) -> bool {
+    let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    bytes.sum::<usize>() > REQUEST_HEADER_BYTES_MAX
 }
 
 fn log(status: u16, (method, route, id): (&'static str, &str, &RequestId), took: Duration) {

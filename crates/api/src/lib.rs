@@ -28,6 +28,7 @@ mod openapi;
 mod page;
 mod path;
 mod problem;
+mod publish_limits;
 mod query;
 mod router;
 #[cfg(test)]
@@ -36,10 +37,12 @@ mod sessions;
 mod sign_ins;
 #[cfg(test)]
 mod stand_in;
+mod system;
 mod tenants;
 mod views;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -56,12 +59,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::counters::ApiCounters;
 use crate::engine::Engine;
+use crate::publish_limits::PublishLimits;
 
 pub use front::Front;
+pub use layers::put_security_headers;
 pub use openapi::openapi;
 pub use problem::Code;
 pub use router::router;
 pub use sessions::LinkFault;
+pub use system::{MasterKeys, RotateFault};
 
 /// What an operator may set.
 #[derive(Clone)]
@@ -79,6 +85,10 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// In a minute, of one address.
     pub failed_sign_ins: u32,
+    /// Events a second by one key; `None`: as many as come.
+    pub publish_per_second_per_key: Option<NonZeroU32>,
+    /// Events a second of one location; `None`: as many as come.
+    pub publish_per_second_per_location: Option<NonZeroU32>,
 }
 
 impl Settings {
@@ -92,6 +102,8 @@ impl Settings {
             url_policy: UrlPolicy::Strict,
             public_url: None,
             failed_sign_ins: FAILED_SIGN_INS_PER_ADDRESS,
+            publish_per_second_per_key: None,
+            publish_per_second_per_location: None,
         }
     }
 }
@@ -101,6 +113,7 @@ pub struct Parts {
     pub settings: Settings,
     pub store: Arc<dyn Store>,
     pub engine: Arc<dyn Engine>,
+    pub master_keys: Arc<dyn MasterKeys>,
     pub catalogue: Arc<Catalogue>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<IdSource>,
@@ -111,11 +124,13 @@ pub struct Api {
     settings: Settings,
     store: Arc<dyn Store>,
     engine: Arc<dyn Engine>,
+    master_keys: Arc<dyn MasterKeys>,
     catalogue: Arc<Catalogue>,
     clock: Arc<dyn Clock>,
     ids: Arc<IdSource>,
     counters: Arc<ApiCounters>,
     platform_key_hash: Option<[u8; 32]>,
+    publish_limits: PublishLimits,
     running: once::Running,
     sign_ins: sign_ins::SignIns,
     tasks: TaskTracker,
@@ -126,14 +141,19 @@ pub struct Api {
 
 impl Api {
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { settings, store, engine, catalogue, clock, ids } = parts;
+        let Parts { settings, store, engine, master_keys, catalogue, clock, ids } = parts;
         let hash = |key: &SecretText| Sha256::digest(key.expose()).into();
         Arc::new(Self {
             platform_key_hash: settings.platform_key.as_ref().map(hash),
             sign_ins: sign_ins::SignIns::new(settings.failed_sign_ins),
+            publish_limits: PublishLimits::new(
+                settings.publish_per_second_per_key,
+                settings.publish_per_second_per_location,
+            ),
             settings,
             store,
             engine,
+            master_keys,
             catalogue,
             clock,
             ids,

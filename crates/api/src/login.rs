@@ -104,7 +104,7 @@ fn of_this_origin(headers: &HeaderMap) -> Result<(), Problem> {
 fn refused(problem: &Problem) -> Response {
     let content = format!("<h1>You are not signed in</h1><p>{}.</p>", problem.sentence());
     let mut response = page(problem.code.status(), &content);
-    if let Some(seconds) = problem.seconds_to_wait() {
+    if let Some(seconds) = problem.retry_after_seconds() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response

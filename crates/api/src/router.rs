@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::{
     Api, api_keys, audit, deliveries, docs, endpoints, event_types, events, health, installs, layers, login,
-    sessions, tenants,
+    sessions, system, tenants,
 };
 
 /// The API as a service. What it does not know answers 404 as a problem; `/metrics` and the console are the binary's.
@@ -54,6 +54,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::current_session))
         .routes(routes!(sessions::delete_session))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(system::rotate_master_key))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(docs::openapi_json))

@@ -187,6 +187,27 @@ async fn a_permission_that_is_missing_is_403_and_an_expired_key_401() {
 }
 
 #[tokio::test]
+async fn the_master_key_is_the_platform_s_affair() {
+    let route = "/v1/system/master-key/rotate";
+    for (scope, permissions, expected) in [
+        (Scope::Location("loc".parse().unwrap()), Permission::ALL.to_vec(), said(403, "forbidden")),
+        (Scope::Company("comp".parse().unwrap()), Permission::ALL.to_vec(), said(403, "forbidden")),
+        (Scope::Platform, vec![Permission::Publish, Permission::View], said(403, "forbidden")),
+        (Scope::Platform, vec![Permission::Manage], said(409, "external-master-key")),
+    ] {
+        let key = "hpk_another-key-of-some-length-0123456";
+        let id = IdSource::seeded(3).api_key(NOW);
+        let hash = Sha256::digest(key).into();
+        let stored =
+            ApiKey { id, name: "k".into(), scope, permissions, hash, expires_at: None, last_used_at: None };
+        let store = NoStore { keys: vec![Arc::new(Known::new(stored, None))], ..NoStore::default() };
+        let mut asked = request("POST", route, "");
+        asked.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        assert_eq!(send(store, asked).await.problem(), expected);
+    }
+}
+
+#[tokio::test]
 async fn bodies_have_a_media_type_and_a_bound_that_a_header_cannot_move() {
     for (media, expected) in [
         ("text/plain", said(415, "unsupported-media-type")),

@@ -99,12 +99,12 @@ impl Window {
     }
 
     fn wait(&self, now: Timestamp) -> Problem {
-        let seconds = self.ends_at.since(now).max(0) as u64 / 1_000 + 1;
+        let seconds = (self.ends_at.since(now).clamp(0, WINDOW_MS) / 1_000 + 1) as u32;
         Problem::new(
             Code::TooManyRequests,
             "too many sign-ins have failed: correct the credentials, then wait a minute",
         )
-        .retry_after(seconds)
+        .with_retry_after(seconds)
     }
 }
 

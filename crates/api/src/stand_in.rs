@@ -31,13 +31,15 @@ use store::once::{Answers, KeptAnswer, MaybeOnce, OnceKey};
 use store::page::{Page, PageRequest};
 use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
 use store::routes::Routes;
+use store::sealing::{Resealed, Sealing};
 use store::sessions::{LoginCode, Sessions};
 use store::tenants::{InstallChange, Tenants};
+use store::vault::Vault;
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 
 use crate::engine::{Engine, TestSend};
-use crate::{Api, Parts, Settings};
+use crate::{Api, MasterKeys, Parts, RotateFault, Settings};
 
 pub(crate) const KEY: &str = "hpk_0123456789abcdef0123456789abcdef";
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -70,6 +72,17 @@ pub(crate) struct NotingEngine {
     pub(crate) notes: Mutex<Vec<String>>,
 }
 
+/// A master key that the server may not change.
+#[derive(Debug)]
+struct ExternalKeys;
+
+#[async_trait]
+impl MasterKeys for ExternalKeys {
+    async fn rotate(&self, _: MaybeOnce<usize>) -> Result<usize, RotateFault> {
+        Err(RotateFault::External)
+    }
+}
+
 struct StandingClock;
 
 impl Clock for StandingClock {
@@ -87,6 +100,7 @@ pub(crate) fn api(store: Arc<NoStore>, engine: Arc<NotingEngine>) -> Arc<Api> {
         settings,
         store,
         engine,
+        master_keys: Arc::new(ExternalKeys),
         catalogue: Arc::new(Catalogue::builtin()),
         clock: Arc::new(StandingClock),
         ids: Arc::new(IdSource::seeded(1)),
@@ -306,6 +320,16 @@ impl Maintenance for NoStore {
         away()
     }
     async fn close(&self) {}
+}
+
+#[async_trait]
+impl Sealing for NoStore {
+    async fn use_vault(&self, _: Vault, _: MaybeOnce<()>) -> Answer<()> {
+        away()
+    }
+    async fn reseal(&self, _: Option<EndpointId>) -> Answer<Resealed> {
+        away()
+    }
 }
 
 #[async_trait]

@@ -19,6 +19,7 @@ pub mod id;
 pub mod limits;
 pub mod location;
 pub mod outcome;
+pub mod publish_rate;
 pub mod retry;
 pub mod scope;
 pub mod secret;

@@ -27,6 +27,15 @@ pub const PAGE_ROWS_EXAMINED_MAX: usize = 20_000;
 
 /// Connections to the API at once.
 pub const CONNECTIONS_MAX: usize = 4_096;
+/// Connections from one address that is not the machine's own, unless it is set: one client must not take them all. An IPv6
+/// address counts as its /64.
+pub const CONNECTIONS_PER_ADDRESS_DEFAULT: usize = CONNECTIONS_MAX / 4;
+/// Names and values of a request's headers, bytes; more are told 431.
+pub const REQUEST_HEADER_BYTES_MAX: usize = 16 * 1024;
+/// Keys, and locations, whose rate of publishing is remembered at once.
+pub const PUBLISH_BUCKETS_MAX: usize = 65_536;
+/// Events a second that a limit of publishing may be set to.
+pub const PUBLISH_PER_SECOND_MAX: u32 = 1_000_000;
 /// Requests at once; more are told 429.
 pub const REQUESTS_MAX: usize = 2_048;
 /// Batches at once, since each may hold `BATCH_BYTES_MAX`; more wait for their turn.

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::addresses::Addresses;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::first_key::FirstKey;
@@ -40,6 +41,7 @@ pub struct Server {
     metrics_address: Option<SocketAddr>,
     wired: Wired,
     serving: JoinSet<()>,
+    addresses: Arc<Addresses>,
     stop: CancellationToken,
 }
 
@@ -82,6 +84,7 @@ impl Server {
             address,
             metrics_address: metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
             serving: JoinSet::new(),
+            addresses: Arc::new(Addresses::new(config.connections_per_address)),
             stop: CancellationToken::new(),
             wired,
         };
@@ -125,7 +128,8 @@ impl Server {
     }
 
     fn serve(&mut self, listener: TcpListener, service: impl Answering) {
-        self.serving.spawn(lifecycle::serve(listener, service, self.stop.clone()));
+        let (addresses, stop) = (Arc::clone(&self.addresses), self.stop.clone());
+        self.serving.spawn(lifecycle::serve(listener, service, addresses, stop));
     }
 }
 

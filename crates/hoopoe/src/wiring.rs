@@ -15,12 +15,14 @@ use domain::url_rules::UrlPolicy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
+use store::vault::{MasterKey, Vault};
 use store_sqlite::SqliteStore;
 
 use crate::config::{Config, Mode};
 use crate::engine_seam::EngineSeam;
 use crate::first_key::{self, FirstKey};
-use crate::master_key::{self, Data};
+use crate::key_rotation::{KeyRotation, Source};
+use crate::master_key::{self, Data, Keys};
 use crate::server::Parts;
 use crate::telemetry::metrics::{self, Metrics};
 
@@ -38,16 +40,20 @@ pub(crate) struct Wired {
 
 pub(crate) async fn wire(config: &Config, parts: Parts) -> anyhow::Result<Wired> {
     let now = parts.clock.now();
-    let master_key = master_key(config)?;
-    let store = open_store(config, master_key, now).await?;
+    let (source, keys) = master_keys(config)?;
+    let cursor_key = cursor_key(&keys.present);
+    let store = open_store(config, keys.vault(), now).await?;
+    let rotation = KeyRotation::new(store.clone(), source, keys);
+    rotation.finish_what_was_begun().await;
     let first_key = first_key::make(&*store, config.platform_key.as_ref(), &parts.ids, now).await?;
     let settings = engine_settings(config, parts.jitter_seed)?;
     let engine = Engine::start(store.clone(), parts.clock.clone(), parts.ids.clone(), settings)
         .context("the delivery engine cannot start")?;
     let api = Api::new(api::Parts {
-        settings: api_settings(config, &master_key),
+        settings: api_settings(config, cursor_key),
         store: store.clone(),
         engine: Arc::new(EngineSeam(engine.clone())),
+        master_keys: Arc::new(rotation),
         catalogue: Arc::new(Catalogue::builtin()),
         clock: parts.clock,
         ids: parts.ids,
@@ -69,13 +75,14 @@ impl Wired {
     }
 }
 
-fn master_key(config: &Config) -> anyhow::Result<[u8; 32]> {
+fn master_keys(config: &Config) -> anyhow::Result<(Source, Keys)> {
     create_data_dir(&config.data_dir)?;
-    if let Some(key) = config.master_key {
-        return Ok(key);
+    if let Some(present) = config.master_key.clone() {
+        return Ok((Source::Environment, Keys { present, previous: config.master_key_previous.clone() }));
     }
     let present = config.data_dir.join(STORE_FILE).exists();
-    master_key::from_file(&config.data_dir, if present { Data::Present } else { Data::Absent })
+    let keys = master_key::from_file(&config.data_dir, if present { Data::Present } else { Data::Absent })?;
+    Ok((Source::File(config.data_dir.join(master_key::FILE_NAME)), keys))
 }
 
 /// Readable for its owner alone: payloads are other people's data.
@@ -89,12 +96,8 @@ fn create_data_dir(path: &Path) -> anyhow::Result<()> {
     builder.create(path).with_context(advice)
 }
 
-async fn open_store(
-    config: &Config,
-    master_key: [u8; 32],
-    now: Timestamp,
-) -> anyhow::Result<Arc<SqliteStore>> {
-    let settings = store_sqlite::Settings { data_dir: config.data_dir.clone(), master_key };
+async fn open_store(config: &Config, vault: Vault, now: Timestamp) -> anyhow::Result<Arc<SqliteStore>> {
+    let settings = store_sqlite::Settings { data_dir: config.data_dir.clone(), vault };
     let opening = tokio::task::spawn_blocking(move || SqliteStore::open(settings, now));
     Ok(opening.await.context("opening the store ended in a fault of ours")??)
 }
@@ -127,7 +130,7 @@ fn extra_roots(path: Option<&Path>) -> anyhow::Result<Vec<CertificateDer<'static
     Ok(certificates)
 }
 
-fn api_settings(config: &Config, master_key: &[u8; 32]) -> api::Settings {
+fn api_settings(config: &Config, cursor_key: [u8; 32]) -> api::Settings {
     api::Settings {
         platform_key: config.platform_key.as_ref().map(|key| SecretText::new(key.expose().to_owned())),
         validate: config.validate.into(),
@@ -138,11 +141,14 @@ fn api_settings(config: &Config, master_key: &[u8; 32]) -> api::Settings {
             Mode::Production => UrlPolicy::Strict,
             Mode::Dev => UrlPolicy::Dev,
         },
-        ..api::Settings::new(cursor_key(master_key))
+        publish_per_second_per_key: config.publish_per_second_per_key,
+        publish_per_second_per_location: config.publish_per_second_per_location,
+        ..api::Settings::new(cursor_key)
     }
 }
 
-/// Cursors outlive a restart, so their key hangs on the one that does too. One-way: a cursor's key tells nothing of it.
-fn cursor_key(master_key: &[u8; 32]) -> [u8; 32] {
-    Sha256::new().chain_update(b"hoopoe/cursor-key/1").chain_update(master_key).finalize().into()
+/// Cursors outlive a restart, so their key hangs on the one that does too. One-way: a cursor's key tells nothing of it. After
+/// a rotation of the master key it stays what it was until the next start; the cursors issued before that are then refused.
+fn cursor_key(master_key: &MasterKey) -> [u8; 32] {
+    Sha256::new().chain_update(b"hoopoe/cursor-key/1").chain_update(master_key.expose()).finalize().into()
 }

@@ -24,6 +24,7 @@ use store::endpoints::Endpoints;
 use store::events::{Events, Hold, NewDelivery, Publication};
 use store::maintenance::Maintenance;
 use store::queue::{Claim, ClaimedDelivery, Queue, Record};
+use store::vault::{MasterKey, Vault};
 use tokio::sync::mpsc;
 
 const PUBLISHERS: usize = 256;
@@ -56,7 +57,7 @@ struct Bench {
 }
 
 fn open(dir: &std::path::Path) -> Arc<SqliteStore> {
-    let settings = Settings { data_dir: dir.to_owned(), master_key: [7; 32] };
+    let settings = Settings { data_dir: dir.to_owned(), vault: Vault::new(&MasterKey::new([7; 32])) };
     SqliteStore::open(settings, now()).expect("the directory is usable")
 }
 

@@ -103,11 +103,18 @@ pub(crate) fn count_frames(conn: &mut Connection) -> rusqlite::Result<Arc<Atomic
 /// By the writer, between batches: moves what is left and starts the log over. `false` when somebody is reading it;
 /// nobody is waited for.
 pub(crate) fn restart(conn: &Connection) -> bool {
-    let restarted = conn
-        .busy_timeout(Duration::ZERO)
-        .and_then(|()| run(conn, "PRAGMA wal_checkpoint(RESTART)"))
-        .is_ok_and(|result| !result.busy);
-    conn.busy_timeout(open::BUSY_TIMEOUT).is_ok() && restarted
+    at_once(conn, "PRAGMA wal_checkpoint(RESTART)")
+}
+
+/// As [`restart`], and leaves nothing of the log's content.
+pub(crate) fn wipe(conn: &Connection) -> bool {
+    at_once(conn, "PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
+fn at_once(conn: &Connection, sql: &str) -> bool {
+    let done =
+        conn.busy_timeout(Duration::ZERO).and_then(|()| run(conn, sql)).is_ok_and(|result| !result.busy);
+    conn.busy_timeout(open::BUSY_TIMEOUT).is_ok() && done
 }
 
 /// At the end: the file alone holds everything. `false` when somebody else has it open.

@@ -9,7 +9,7 @@ use domain::secret::{Previous, SecretText, Secrets};
 use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 use store::routes::Routes;
-use store::vault::Vault;
+use store::vault::{Vault, VaultFault};
 
 use crate::codec;
 use crate::fault::Fault;
@@ -78,9 +78,59 @@ pub(crate) fn put(conn: &Connection, vault: &Vault, endpoint: &Endpoint) -> Resu
     Ok(())
 }
 
+/// Every column of this table that holds a sealed value.
+const SEALED: [&str; 3] = ["headers", "secret", "previous_secret"];
+pub(crate) const SEALED_SLICE: &str =
+    "SELECT id, headers, secret, previous_secret FROM endpoints WHERE id > ?1 ORDER BY id LIMIT ?2";
+pub(crate) const RESEAL: &str =
+    "UPDATE endpoints SET headers = ?2, secret = ?3, previous_secret = ?4 WHERE id = ?1";
+
+/// What one endpoint holds sealed, in the order of [`SEALED`]. A deleted one holds nothing.
+pub(crate) struct SealedRow {
+    pub id: EndpointId,
+    values: [Option<Vec<u8>>; SEALED.len()],
+}
+
+impl SealedRow {
+    /// `row`: of [`SEALED_SLICE`].
+    pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let values = [row.get(1)?, row.get(2)?, row.get(3)?];
+        Ok(Self { id: codec::endpoint_of(row.get(0)?), values })
+    }
+}
+
+/// Seals what the endpoint holds under another key anew; how many values that were.
+pub(crate) fn reseal(conn: &Connection, vault: &Vault, row: SealedRow) -> Result<usize, Fault> {
+    let SealedRow { id, mut values } = row;
+    let mut resealed = 0;
+    for (column, value) in SEALED.into_iter().zip(&mut values) {
+        let Some(sealed) = value.as_mut().filter(|sealed| !vault.is_present(sealed)) else { continue };
+        let plain = opened(vault, column, id, sealed)?;
+        *sealed = vault.seal(&context(column, id), &plain).map_err(|_| Fault::Sealing)?;
+        resealed += 1;
+    }
+    if resealed > 0 {
+        let [headers, secret, previous] = values;
+        conn.prepare_cached(RESEAL)?.execute(params![
+            codec::endpoint_bytes(id),
+            headers,
+            secret,
+            previous
+        ])?;
+    }
+    Ok(resealed)
+}
+
 /// A sealed value opens in its own column of its own endpoint only.
 fn context(column: &str, id: EndpointId) -> String {
     format!("endpoints/{column}/{id}")
+}
+
+fn opened(vault: &Vault, column: &'static str, id: EndpointId, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
+    vault.open(&context(column, id), sealed).map_err(|fault| match fault {
+        VaultFault::OtherKey => Fault::OtherKey,
+        VaultFault::Damaged | VaultFault::NotSealed => Fault::Damaged(column),
+    })
 }
 
 fn state_columns(state: EndpointState) -> (i64, Option<&'static str>, Timestamp) {
@@ -105,9 +155,7 @@ pub(crate) fn joined<T: ToString>(parts: &[T], between: &str) -> String {
 
 fn of_row(row: &Row<'_>, vault: &Vault) -> Result<Endpoint, Fault> {
     let id = codec::endpoint_of(row.get(0)?);
-    let open = |column: &'static str, sealed: Vec<u8>| {
-        vault.open(&context(column, id), &sealed).map_err(|_| Fault::Damaged(column))
-    };
+    let open = |column: &'static str, sealed: Vec<u8>| opened(vault, column, id, &sealed);
     let secret = |column, sealed| {
         let text = String::from_utf8(open(column, sealed)?).map_err(|_| Fault::Damaged(column))?;
         Ok::<_, Fault>(SecretText::new(text))

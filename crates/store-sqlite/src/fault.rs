@@ -2,6 +2,7 @@
 
 use rusqlite::ErrorCode;
 use store::StoreError;
+use store::vault::VaultFault;
 
 /// A failed operation.
 #[derive(Debug)]
@@ -11,6 +12,8 @@ pub(crate) enum Fault {
     Sql(rusqlite::Error),
     /// Stored bytes that do not read back.
     Damaged(&'static str),
+    /// A value is sealed under a key that this process was not given.
+    OtherKey,
     /// The operating system has no randomness, or a secret cannot be sealed.
     Sealing,
     /// A thread could not be started.
@@ -66,6 +69,7 @@ impl Fault {
             },
             Self::Damaged(what) => StoreError::Internal { doing, source: DamagedValue(what).into() },
             Self::Thread(error) => StoreError::Internal { doing, source: error.into() },
+            Self::OtherKey => StoreError::Internal { doing, source: VaultFault::OtherKey.into() },
             Self::Sealing => StoreError::Internal { doing, source: NotSealed.into() },
         }
     }

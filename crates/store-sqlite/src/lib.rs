@@ -24,6 +24,7 @@ mod open;
 mod queue;
 mod readers;
 mod scope;
+mod sealing;
 mod sessions;
 mod stats;
 mod tenants;

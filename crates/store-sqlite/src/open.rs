@@ -29,14 +29,16 @@ const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0003_health.sql"),
     include_str!("../migrations/0004_access.sql"),
 ];
-const CANARY: &[u8] = b"hoopoe";
-const CANARY_CONTEXT: &str = "meta/canary";
+pub(crate) const CANARY: &[u8] = b"hoopoe";
+pub(crate) const CANARY_CONTEXT: &str = "meta/canary";
 
 /// Where and with which key.
+#[derive(Clone)]
 pub struct Settings {
     /// Created when it is missing; its parent must exist.
     pub data_dir: PathBuf,
-    pub master_key: [u8; 32],
+    /// Under the master key; during its rotation, with the one before.
+    pub vault: Vault,
 }
 
 impl std::fmt::Debug for Settings {
@@ -54,7 +56,10 @@ pub enum OpenError {
     Directory { path: PathBuf, source: std::io::Error },
     #[error("another process uses the data directory {path}; stop it, or choose another directory")]
     Locked { path: PathBuf },
-    #[error("the data was written under another master key; start with the one it was created with")]
+    #[error(
+        "the data was written under another master key; start with the key that it was created with or last rotated to, \
+         and while a rotation is unfinished also with the one before"
+    )]
     WrongMasterKey,
     #[error("the data is of schema version {found}, this program knows {known}; start a newer Hoopoe")]
     SchemaNewer { found: i64, known: i64 },
@@ -88,7 +93,7 @@ pub(crate) fn open(settings: &Settings, now: Timestamp) -> Result<Opened, OpenEr
     let mut conn = writing(&path).map_err(Fault::from).map_err(told("opening the file"))?;
     check_application(&conn, &path).map_err(told("opening the file"))??;
     migrate(&mut conn).map_err(told("migrating"))??;
-    let vault = Vault::new(&settings.master_key);
+    let vault = settings.vault.clone();
     if !opens_canary(&conn, &vault).map_err(told("checking the master key"))? {
         return Err(OpenError::WrongMasterKey);
     }
@@ -131,12 +136,15 @@ fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> rusqlite::Result<Co
     Ok(conn)
 }
 
+/// What is deleted within a page is overwritten with zeros, so that no old ciphertext stays there; whole pages that become
+/// free are not, which would cost writes for every swept day.
 fn writing(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let conn = connect(path, flags, 32 * 1024)?;
     conn.pragma_update(None, "page_size", PAGE_BYTES)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update_and_check(None, "secure_delete", "FAST", |_| Ok(()))?;
     conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     let limit = u64::from(PAGE_BYTES) * crate::checkpoint::RESTART_FRAMES;
     conn.pragma_update_and_check(None, "journal_size_limit", limit as i64, |_| Ok(()))?;
@@ -212,6 +220,7 @@ pub(crate) fn open_error(fault: Fault, doing: &'static str, path: PathBuf) -> Op
     match fault {
         Fault::Sql(error) if is_damage(&error) => OpenError::Damaged { path, source: Some(error) },
         Fault::Sql(error) => OpenError::Failed { doing, source: error.into() },
+        Fault::OtherKey => OpenError::WrongMasterKey,
         other => OpenError::Failed { doing, source: other.told(doing).into() },
     }
 }

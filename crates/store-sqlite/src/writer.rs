@@ -38,13 +38,15 @@ const WAITING_OPS_MAX: usize = 16_384;
 pub(crate) struct Tx<'c> {
     pub conn: &'c Connection,
     pub days: &'c mut Days,
-    pub vault: &'c Vault,
+    pub vault: &'c mut Vault,
     /// Under which this transaction holds deliveries.
     pub claim: Claim,
     /// What the running operation has inserted, for [`Undo::Rows`].
     pub inserted: Vec<InsertedRow>,
     /// Who makes the running operation's change, for the audit log.
     pub note: Option<Arc<AuditNote>>,
+    /// After this transaction the write-ahead log is emptied, as soon as nobody reads it.
+    pub wipe_log: bool,
     effects: Vec<Effect>,
     queue_change: i64,
 }
@@ -87,7 +89,8 @@ impl Writer {
         let frames = checkpoint::count_frames(&mut parts.conn).map_err(std::io::Error::other)?;
         let thread = std::thread::Builder::new().name("hoopoe-writer".to_owned()).spawn(move || {
             let last = (Instant::now(), 0);
-            WriterThread { parts, last, frames, restart_at: checkpoint::RESTART_FRAMES }.run(&receiver)
+            WriterThread { parts, last, frames, restart_at: checkpoint::RESTART_FRAMES, wipe_log: false }
+                .run(&receiver)
         })?;
         Ok(Self { sender: RwLock::new(Some(sender)), thread: Mutex::new(Some(thread)) })
     }
@@ -231,6 +234,8 @@ struct WriterThread {
     frames: Arc<AtomicU64>,
     /// When the log is this long, the next pause between batches starts it over.
     restart_at: u64,
+    /// The log holds what shall not be found any more.
+    wipe_log: bool,
 }
 
 impl WriterThread {
@@ -261,10 +266,11 @@ impl WriterThread {
         let mut tx = Tx {
             conn: &parts.conn,
             days: &mut parts.days,
-            vault: &parts.vault,
+            vault: &mut parts.vault,
             claim: parts.claim,
             inserted: Vec::new(),
             note: None,
+            wipe_log: false,
             effects: Vec::new(),
             queue_change: 0,
         };
@@ -274,6 +280,7 @@ impl WriterThread {
             parts.stats.committed(operations.len(), committing.elapsed());
             Ok(())
         });
+        self.wipe_log |= tx.wipe_log;
         let (effects, queue_change) = (tx.effects, tx.queue_change);
         let batch = match ended {
             Ok(()) => {
@@ -288,9 +295,19 @@ impl WriterThread {
                 loss.into_batch()
             }
         };
-        parts.stats.batch_took(started.elapsed());
+        self.wipe();
+        self.parts.stats.batch_took(started.elapsed());
         self.last = (started, operations.len());
         operations.into_iter().for_each(|operation| operation.answer(&batch));
+    }
+
+    /// Before the answers, so that whoever asked for it finds it done, unless somebody reads the log right now; then after
+    /// the next batch.
+    fn wipe(&mut self) {
+        if self.wipe_log && checkpoint::wipe(&self.parts.conn) {
+            self.wipe_log = false;
+            self.frames.store(0, Ordering::Relaxed);
+        }
     }
 
     fn watch_wal(&mut self) {

@@ -19,6 +19,7 @@ pub mod once;
 pub mod page;
 pub mod queue;
 pub mod routes;
+pub mod sealing;
 pub mod sessions;
 pub mod tenants;
 pub mod vault;
@@ -37,6 +38,7 @@ pub trait Store:
     + maintenance::Maintenance
     + once::Answers
     + queue::Queue
+    + sealing::Sealing
     + sessions::Sessions
     + tenants::Tenants
     + std::fmt::Debug

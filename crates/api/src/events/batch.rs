@@ -28,7 +28,8 @@ const ITEMS_PER_TURN: usize = 32;
 /// Publish up to 1,000 events.
 ///
 /// `{"events": […]}`, or one payload a line as `application/x-ndjson`. Every event is judged by itself; the good ones are stored
-/// together.
+/// together. Where the server limits how fast a key or a location may publish, each event counts by itself, and what is too
+/// much is refused with `too-many-requests` in its own result.
 #[utoipa::path(
     post, path = "/v1/events/batch", operation_id = "publishEvents", tag = "Events",
     params(
@@ -119,7 +120,7 @@ fn draft(api: &Api, caller: &Caller, item: Bytes, wishes: &Wishes) -> Result<pub
         let detail = format!("an event may have at most {EVENT_BYTES_MAX} bytes: send less");
         return Err(Problem::new(Code::PayloadTooLarge, detail));
     }
-    publish::draft(api, &caller.scope, item, wishes)
+    publish::draft(api, caller, item, wishes)
 }
 
 fn refused(problem: &Problem, request_id: &str) -> BatchItem {

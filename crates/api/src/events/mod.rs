@@ -59,7 +59,7 @@ pub(crate) async fn publish_event(
 ) -> Result<Response, Problem> {
     let wishes = wishes(&api, &uri, &command)?;
     once(&api, &caller, &command, async |keep| {
-        let draft = publish::draft(&api, &caller.scope, command.body.clone(), &wishes);
+        let draft = publish::draft(&api, &caller, command.body.clone(), &wishes);
         let draft = draft.inspect_err(|problem| api.counters.refused(problem.code))?;
         let view = EventAccepted::of(&draft.publication.event, draft.warnings);
         let body = answer::bytes(&view);

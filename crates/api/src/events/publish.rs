@@ -17,6 +17,7 @@ use store::queue::{Claim, ClaimedDelivery, Due};
 
 use super::Wishes;
 use crate::Api;
+use crate::caller::Caller;
 use crate::engine::Engine;
 use crate::problem::{Code, Fault, Problem};
 
@@ -59,16 +60,20 @@ impl Drop for Published {
 /// Judges the payload and decides where it goes.
 ///
 /// # Errors
-/// Every fault of the payload, and `forbidden` for an event outside the caller's world.
-pub(crate) fn draft(api: &Api, scope: &Scope, payload: Bytes, wishes: &Wishes) -> Result<Draft, Problem> {
+/// Every fault of the payload, `too-many-requests` where key or location publish too fast, and `forbidden` for an event outside the caller's world.
+pub(crate) fn draft(api: &Api, caller: &Caller, payload: Bytes, wishes: &Wishes) -> Result<Draft, Problem> {
+    // Before the payload is looked at, so that faulty ones count too.
+    api.publish_limits.by_key(caller.token_tag, api.clock.now())?;
     let mut inspected = api.catalogue.inspect(&payload, wishes.validate)?;
     let warnings = std::mem::take(&mut inspected.warnings).into_iter().map(Fault::from).collect();
-    if !may_publish(api, scope, &inspected) {
+    if !may_publish(api, &caller.scope, &inspected) {
         return Err(Problem::new(
             Code::Forbidden,
             "the key may publish only events of its own owner: check the ids in the payload, or use another key",
         ));
     }
+    let of_location = inspected.location_id.as_ref().filter(|_| inspected.scope == EventScope::Location);
+    api.publish_limits.of_location(of_location, api.clock.now())?;
     let choices = fan_out(api, &inspected, wishes);
     let (publication, published) = publication(api, inspected, payload, choices);
     Ok(Draft { publication, published, warnings })

@@ -26,7 +26,7 @@ const TAGS: [(&str, &str); 10] = [
 ];
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
-const CODES: [(&str, &[Code]); 16] = [
+const CODES: [(&str, &[Code]); 17] = [
     ("publishEvent", &[Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
@@ -48,6 +48,7 @@ const CODES: [(&str, &[Code]); 16] = [
     ("rotateEndpointSecret", &[Code::RotationInProgress]),
     ("promoteEndpointSecret", &[Code::NoRotation]),
     ("retryDelivery", &[Code::EndpointDisabled]),
+    ("rotateMasterKey", &[Code::RotationInProgress, Code::ExternalMasterKey]),
     ("cancelDelivery", &[Code::DeliveryFinished]),
     ("createApiKey", &[Code::ApiKeyLimit, Code::NotFound]),
     ("createPortalSession", &[Code::SessionLimit, Code::NotFound]),
@@ -138,7 +139,7 @@ fn put_errors(path: &str, method: &str, operation: &mut Value) {
 fn codes_of(path: &str, method: &str, operation: &Value) -> Vec<Code> {
     use Code::*;
     let id = operation["operationId"].as_str().unwrap_or_default();
-    let mut codes = vec![TooManyRequests, InternalError];
+    let mut codes = vec![HeadersTooLarge, TooManyRequests, InternalError];
     if operation.get("security").is_none() {
         codes.extend([Unauthorized, Forbidden, StoreUnavailable]);
     }

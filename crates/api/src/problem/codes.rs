@@ -54,6 +54,7 @@ codes! {
     Forbidden => "forbidden", 403, "The key may not do this";
     NotFound => "not-found", 404, "There is nothing here";
     MethodNotAllowed => "method-not-allowed", 405, "The route does not have this method";
+    HeadersTooLarge => "headers-too-large", 431, "The headers are too large";
     UnsupportedMediaType => "unsupported-media-type", 415, "The body's media type is not accepted";
     InvalidUrl => "invalid-url", 422, "The endpoint's URL is refused";
     InvalidSecret => "invalid-secret", 422, "The secret cannot be used";
@@ -64,6 +65,7 @@ codes! {
     EndpointDisabled => "endpoint-disabled", 409, "The endpoint is disabled";
     RotationInProgress => "rotation-in-progress", 409, "A rotation is already running";
     NoRotation => "no-rotation", 409, "There is no rotation to promote";
+    ExternalMasterKey => "external-master-key", 409, "The master key is set from outside";
     DeliveryFinished => "delivery-finished", 409, "The delivery is finished";
     IdempotencyMismatch => "idempotency-mismatch", 422, "The key was used for another request";
     IdempotencyInProgress => "idempotency-in-progress", 409, "The first request is still running";

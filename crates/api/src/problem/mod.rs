@@ -22,7 +22,7 @@ pub use codes::Code;
 pub(crate) use of_payload::pointed;
 
 /// Seconds after which a caller may try again, where we cannot know better.
-const RETRY_AFTER_SECONDS: &str = "5";
+const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// One error answer, not yet written.
 #[derive(Debug, Clone)]
@@ -32,8 +32,8 @@ pub(crate) struct Problem {
     errors: Vec<Fault>,
     /// `WWW-Authenticate`, where credentials are missing or refused.
     challenge: Option<&'static str>,
-    /// Seconds, where they are known.
-    retry_after: Option<u64>,
+    /// Where it is known better than [`RETRY_AFTER_SECONDS`].
+    retry_after_seconds: Option<u32>,
     /// Our own failure behind it: for the operator's log, never for the caller.
     pub(crate) cause: Option<Arc<StoreError>>,
 }
@@ -54,7 +54,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             challenge: None,
-            retry_after: None,
+            retry_after_seconds: None,
             cause: None,
         }
     }
@@ -88,12 +88,12 @@ impl Problem {
     pub(crate) fn sentence(&self) -> &str {
         &self.detail
     }
-    pub(crate) fn seconds_to_wait(&self) -> Option<u64> {
-        self.retry_after
+    pub(crate) fn retry_after_seconds(&self) -> Option<u32> {
+        self.retry_after_seconds
     }
 
-    pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+    pub(crate) fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
         self
     }
 
@@ -126,9 +126,8 @@ impl Problem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if matches!(self.code, Code::StoreUnavailable | Code::TooManyRequests | Code::IdempotencyInProgress) {
-            let seconds =
-                self.retry_after.map_or(HeaderValue::from_static(RETRY_AFTER_SECONDS), HeaderValue::from);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            let seconds = self.retry_after_seconds.unwrap_or(RETRY_AFTER_SECONDS);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

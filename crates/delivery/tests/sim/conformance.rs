@@ -22,6 +22,9 @@ impl Backend for Memory {
 
 #[async_trait]
 impl Instance for Process {
+    /// Nothing is sealed in memory.
+    fn opens_with(&mut self, _: store::vault::Vault) {}
+
     fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.0) as Arc<dyn Store>
     }

@@ -17,6 +17,8 @@ use store::maintenance::{Maintenance, Swept};
 use store::once::MaybeOnce;
 use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
 use store::routes::Routes;
+use store::sealing::{Resealed, Sealing};
+use store::vault::Vault;
 use store::{Store, StoreError};
 use testkit::patiently;
 use tokio::sync::watch;
@@ -211,6 +213,17 @@ impl Maintenance for FakeStore {
         .await
     }
     async fn close(&self) {}
+}
+
+/// Nothing is sealed here.
+#[async_trait]
+impl Sealing for FakeStore {
+    async fn use_vault(&self, _: Vault, _: MaybeOnce<()>) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn reseal(&self, _: Option<EndpointId>) -> Result<Resealed, StoreError> {
+        Ok(Resealed { values: 0, next: None })
+    }
 }
 
 impl Store for FakeStore {

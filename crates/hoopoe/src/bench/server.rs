@@ -80,8 +80,17 @@ impl Site {
         let mut args: Vec<OsString> =
             vec!["bench".into(), "bound".into(), std::process::id().to_string().into()];
         args.extend(
-            ["serve", "--dev", "--listen", "127.0.0.1:0", "--log-level", "warn", "--data-dir"]
-                .map(Into::into),
+            [
+                "serve",
+                "--dev",
+                "--core-dumps",
+                "--listen",
+                "127.0.0.1:0",
+                "--log-level",
+                "warn",
+                "--data-dir",
+            ]
+            .map(Into::into),
         );
         args.push(self.dir.path().join("data").into());
         args.extend(self.flags.iter().cloned());

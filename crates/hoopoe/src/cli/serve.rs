@@ -19,6 +19,9 @@ pub(super) fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let config = Config::load(args, |name| std::env::var(name).ok())?;
     logs::start(&config.log)?;
     crate::descriptors::raise_limit();
+    if !config.core_dumps {
+        crate::core_dumps::forbid();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.context("the async runtime cannot start")?.block_on(serve(&config))?;
     Ok(ExitCode::SUCCESS)

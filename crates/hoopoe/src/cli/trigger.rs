@@ -94,7 +94,7 @@ fn find<'a>(catalogue: &'a Catalogue, name: &str) -> anyhow::Result<&'a EventTyp
 fn told(answer: &Answer, url: &str) -> anyhow::Result<String> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if answer.status != 202 {
-        bail!("{}", refusal(answer.status, &body, url));
+        bail!("{}", super::refusal(answer.status, &body, url));
     }
     let (Some(id), Some(count)) = (body["id"].as_str(), body["deliveries"].as_u64()) else {
         bail!("what answers at {url} is no Hoopoe server; check --url");
@@ -105,22 +105,6 @@ fn told(answer: &Answer, url: &str) -> anyhow::Result<String> {
         _ => format!("{count} deliveries"),
     };
     Ok(format!("{id} accepted, {deliveries}"))
-}
-
-fn refusal(status: u16, problem: &Value, url: &str) -> String {
-    let Some(code) = problem["code"].as_str() else {
-        return format!("what answers at {url} is no Hoopoe server (it said {status}); check --url");
-    };
-    let detail = problem["detail"].as_str().unwrap_or_default();
-    let faults: Vec<String> = problem["errors"].as_array().into_iter().flatten().map(fault_line).collect();
-    let head = format!("the server refused it ({status} {code}): {detail}");
-    // A single fault is the detail already.
-    if faults.len() < 2 { head } else { format!("{head}{}", faults.concat()) }
-}
-
-fn fault_line(fault: &Value) -> String {
-    let text = |member: &str| fault[member].as_str().unwrap_or_default();
-    format!("\n  {} {}", text("pointer"), text("detail"))
 }
 
 #[cfg(test)]
@@ -160,20 +144,5 @@ mod tests {
             let error = format!("{:#}", payload(&args).unwrap_err());
             assert!(error.contains(said), "{error}");
         }
-    }
-
-    #[test]
-    fn a_refusal_names_code_and_faults() {
-        let fault = |pointer: &str| serde_json::json!({"pointer": pointer, "detail": "must be an array"});
-        let problem = |errors: Vec<Value>| serde_json::json!({"code": "invalid-payload", "detail": "faults", "errors": errors});
-        assert_eq!(
-            refusal(422, &problem(vec![fault("/tags"), fault("/attachments")]), "http://x"),
-            "the server refused it (422 invalid-payload): faults\n  /tags must be an array\n  /attachments must be an array"
-        );
-        assert_eq!(
-            refusal(422, &problem(vec![fault("/tags")]), "http://x"),
-            "the server refused it (422 invalid-payload): faults"
-        );
-        assert!(refusal(404, &Value::Null, "http://x").contains("no Hoopoe server"));
     }
 }

@@ -15,6 +15,9 @@ Environment only (a flag would show them to every user of the machine):
                        least 32 characters. Without it the first start makes one and prints it.
   HOOPOE_MASTER_KEY    The key that encrypts secrets at rest: 64 hex characters. Without it,
                        the file `master.key` in the data directory, made at the first start.
+  HOOPOE_MASTER_KEY_PREVIOUS
+                       At a start with a new HOOPOE_MASTER_KEY: the old one. Everything is sealed
+                       under the new key; the log says when the old one is no longer needed.
 
 Flags win over the environment, the environment over the config file. The file's keys are the
 flags' names with underscores: listen = \"0.0.0.0:8080\", retention_days = 14.";
@@ -39,6 +42,10 @@ pub struct ServeArgs {
     /// that no file or variable that was left behind can open a server
     #[arg(long)]
     pub dev: bool,
+    /// Lets the system write core dumps of this process, and other processes of its user look into it. They see every
+    /// secret: for debugging and measuring alone, and so a flag alone
+    #[arg(long)]
+    pub core_dumps: bool,
     /// Serves /metrics on this address instead of the main one
     #[arg(long, env = "HOOPOE_METRICS_LISTEN", value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
@@ -48,6 +55,15 @@ pub struct ServeArgs {
     /// Endpoints that one location, company or app may have [default: 50]
     #[arg(long, env = "HOOPOE_ENDPOINTS_PER_OWNER", value_name = "N")]
     pub endpoints_per_owner: Option<usize>,
+    /// Events a second that one API key may publish [default: no limit]
+    #[arg(long, env = "HOOPOE_PUBLISH_PER_SECOND_PER_KEY", value_name = "N")]
+    pub publish_per_second_per_key: Option<u32>,
+    /// Events a second that may be published for one location [default: no limit]
+    #[arg(long, env = "HOOPOE_PUBLISH_PER_SECOND_PER_LOCATION", value_name = "N")]
+    pub publish_per_second_per_location: Option<u32>,
+    /// Connections from one address; set, it also holds for a proxy on this machine [default: 1024, no limit on loopback]
+    #[arg(long, env = "HOOPOE_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    pub connections_per_address: Option<usize>,
     /// Seconds before attempts 2, 3, …, separated by commas: 0 to 30 waits of 1 to 604800, each ± 20 %
     /// [default: 5 s × 4ⁿ up to 12 h, 14 attempts]
     #[arg(long, env = "HOOPOE_RETRY_SCHEDULE", value_name = "SECONDS,…")]

@@ -1,12 +1,14 @@
-//! The two keys that come from the environment alone, and their rules. Neither is ever printed.
+//! The keys that come from the environment alone, and their rules. None is ever printed.
 
 use std::fmt;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context as _, bail, ensure};
+use store::vault::MasterKey;
 use zeroize::Zeroizing;
 
 pub const PLATFORM_KEY_VARIABLE: &str = "HOOPOE_PLATFORM_KEY";
 pub const MASTER_KEY_VARIABLE: &str = "HOOPOE_MASTER_KEY";
+pub const MASTER_KEY_PREVIOUS_VARIABLE: &str = "HOOPOE_MASTER_KEY_PREVIOUS";
 
 const PREFIX: &str = "hpk_";
 /// After the prefix.
@@ -46,9 +48,9 @@ impl fmt::Debug for PlatformKey {
 ///
 /// # Errors
 /// A sentence that never repeats the text.
-pub fn parse_master_key(text: &str) -> anyhow::Result<[u8; 32]> {
+pub fn parse_master_key(text: &str) -> anyhow::Result<MasterKey> {
     let text = text.trim().as_bytes();
-    let mut key = [0; 32];
+    let mut key = Zeroizing::new([0; 32]);
     if text.len() != 2 * key.len() {
         bail!("a master key has 64 hex characters, this one has {}", text.len());
     }
@@ -59,5 +61,26 @@ pub fn parse_master_key(text: &str) -> anyhow::Result<[u8; 32]> {
         };
         *byte = (high * 16 + low) as u8;
     }
-    Ok(key)
+    Ok(MasterKey::new(*key))
+}
+
+/// The master key and the one before, as the environment gives them.
+pub(super) fn master_keys(
+    variable: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<(Option<MasterKey>, Option<MasterKey>)> {
+    let read = |name: &str| {
+        let text = variable(name).map(Zeroizing::new);
+        let parsed = text.map(|text| parse_master_key(&text)).transpose();
+        parsed.with_context(|| format!("{name} is not usable"))
+    };
+    let (present, previous) = (read(MASTER_KEY_VARIABLE)?, read(MASTER_KEY_PREVIOUS_VARIABLE)?);
+    ensure!(
+        previous.is_none() || present.is_some(),
+        "{MASTER_KEY_PREVIOUS_VARIABLE} is set without {MASTER_KEY_VARIABLE}; set the new key too, or unset it"
+    );
+    ensure!(
+        previous.is_none() || previous != present,
+        "{MASTER_KEY_PREVIOUS_VARIABLE} is the same key as {MASTER_KEY_VARIABLE}; set it to the old key, or unset it"
+    );
+    Ok((present, previous))
 }

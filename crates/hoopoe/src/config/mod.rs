@@ -7,17 +7,22 @@ mod key_settings;
 mod values;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use domain::limits::{
-    AUDIT_DAYS_DEFAULT, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS, RETENTION_DAYS_DEFAULT,
+    AUDIT_DAYS_DEFAULT, CONNECTIONS_MAX, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS,
+    PUBLISH_PER_SECOND_MAX, RETENTION_DAYS_DEFAULT,
 };
 use domain::retry::{DEFAULT_WAITS_S, JITTER};
+use store::vault::MasterKey;
 use url::Url;
 
 pub use args::ServeArgs;
-pub use key_settings::{MASTER_KEY_VARIABLE, PLATFORM_KEY_VARIABLE, PlatformKey, parse_master_key};
+pub use key_settings::{
+    MASTER_KEY_PREVIOUS_VARIABLE, MASTER_KEY_VARIABLE, PLATFORM_KEY_VARIABLE, PlatformKey, parse_master_key,
+};
 pub use values::{LogFormat, Mode, ValidateMode, Waits};
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -32,10 +37,17 @@ pub struct Config {
     pub public_url: Option<String>,
     pub data_dir: PathBuf,
     pub mode: Mode,
+    /// Whether the process may be dumped and looked into.
+    pub core_dumps: bool,
     /// Where `/metrics` listens; `None`: on the main address.
     pub metrics_listen: Option<SocketAddr>,
     pub validate: ValidateMode,
     pub endpoints_per_owner: usize,
+    /// Events a second by one key, and of one location; `None`: as many as come.
+    pub publish_per_second_per_key: Option<NonZeroU32>,
+    pub publish_per_second_per_location: Option<NonZeroU32>,
+    /// `None`: the default for others, and no bound for this machine's own addresses.
+    pub connections_per_address: Option<usize>,
     pub retry_waits_s: Vec<u32>,
     pub retention_days: u32,
     pub audit_retention_days: u32,
@@ -47,7 +59,9 @@ pub struct Config {
     /// A platform key that is valid while it is set.
     pub platform_key: Option<PlatformKey>,
     /// `None`: the file beside the data.
-    pub master_key: Option<[u8; 32]>,
+    pub master_key: Option<MasterKey>,
+    /// With `master_key` only: what the data may still be sealed under.
+    pub master_key_previous: Option<MasterKey>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,21 +72,34 @@ pub struct LogSettings {
 }
 
 impl Config {
-    /// Settles the settings. `variable` reads the environment, for the two keys that have no flag.
+    /// Settles the settings. `variable` reads the environment, for the keys that have no flag.
     ///
     /// # Errors
     /// One sentence that names the setting and says what to do.
     pub fn load(args: ServeArgs, variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let file = file::read(args.config.as_deref(), args.data_dir.as_deref())?;
+        let (master_key, master_key_previous) = key_settings::master_keys(&variable)?;
         let ca_certificates = args.ca_certificates.or(file.ca_certificates);
         let retry_waits_s = retry_waits(args.retry_schedule, file.retry_schedule)?;
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or(default_listen()),
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
             mode: if args.dev { Mode::Dev } else { Mode::Production },
+            core_dumps: args.core_dumps,
             metrics_listen: args.metrics_listen.or(file.metrics_listen),
             validate: args.validate.or(file.validate).unwrap_or_default(),
             endpoints_per_owner: endpoints_per_owner(args.endpoints_per_owner.or(file.endpoints_per_owner))?,
+            publish_per_second_per_key: publish_rate(
+                "publish_per_second_per_key",
+                args.publish_per_second_per_key.or(file.publish_per_second_per_key),
+            )?,
+            publish_per_second_per_location: publish_rate(
+                "publish_per_second_per_location",
+                args.publish_per_second_per_location.or(file.publish_per_second_per_location),
+            )?,
+            connections_per_address: connections_per_address(
+                args.connections_per_address.or(file.connections_per_address),
+            )?,
             retention_days: retention_days(args.retention_days.or(file.retention_days), &retry_waits_s)?,
             audit_retention_days: audit_retention_days(
                 args.audit_retention_days.or(file.audit_retention_days),
@@ -89,11 +116,8 @@ impl Config {
             },
             ca_certificates,
             platform_key: variable(PLATFORM_KEY_VARIABLE).map(PlatformKey::parse).transpose()?,
-            master_key: variable(MASTER_KEY_VARIABLE)
-                .map(|text| {
-                    parse_master_key(&text).with_context(|| format!("{MASTER_KEY_VARIABLE} is not usable"))
-                })
-                .transpose()?,
+            master_key,
+            master_key_previous,
         })
     }
 }
@@ -137,6 +161,24 @@ fn public_url(text: &str) -> anyhow::Result<String> {
         && url.password().is_none();
     anyhow::ensure!(is_base, "{}: scheme, host and port alone", advice());
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn publish_rate(setting: &str, wish: Option<u32>) -> anyhow::Result<Option<NonZeroU32>> {
+    let Some(wish) = wish else { return Ok(None) };
+    let rate = NonZeroU32::new(wish).filter(|rate| rate.get() <= PUBLISH_PER_SECOND_MAX);
+    anyhow::ensure!(
+        rate.is_some(),
+        "{setting} must be 1 to {PUBLISH_PER_SECOND_MAX}; leave it out for no limit"
+    );
+    Ok(rate)
+}
+
+fn connections_per_address(wish: Option<usize>) -> anyhow::Result<Option<usize>> {
+    anyhow::ensure!(
+        wish.is_none_or(|count| (1..=CONNECTIONS_MAX).contains(&count)),
+        "connections_per_address must be 1 to {CONNECTIONS_MAX}"
+    );
+    Ok(wish)
 }
 
 /// What is still being retried must not grow older than the log.
@@ -192,6 +234,10 @@ mod tests {
             ("public_url = \"hooks.example.com\"", "public_url"),
             ("public_url = \"https://hooks.example.com/path\"", "public_url"),
             ("public_url = \"https://a@hooks.example.com\"", "public_url"),
+            ("publish_per_second_per_key = 0", "publish_per_second_per_key"),
+            ("publish_per_second_per_location = 1000001", "publish_per_second_per_location"),
+            ("connections_per_address = 0", "connections_per_address"),
+            ("connections_per_address = 4097", "connections_per_address"),
             ("validate = \"maybe\"", "validate"),
             ("platform_key = \"x\"", "platform_key"),
             ("dev = true", "dev"),
@@ -225,6 +271,31 @@ mod tests {
         ] {
             let error = format!("{:#}", load(name, bad).unwrap_err());
             assert!(error.contains(name) && !error.contains(bad), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_previous_master_key_comes_with_another_present_one() {
+        let [new, old] = ["a7", "5b"].map(|byte| byte.repeat(32));
+        let load = |present: Option<&str>, previous: Option<&str>| {
+            let (present, previous) = (present.map(str::to_owned), previous.map(str::to_owned));
+            Config::load(ServeArgs::default(), move |asked| match asked {
+                MASTER_KEY_VARIABLE => present.clone(),
+                MASTER_KEY_PREVIOUS_VARIABLE => previous.clone(),
+                _ => None,
+            })
+        };
+        let config = load(Some(&new), Some(&old)).unwrap();
+        assert_eq!(config.master_key_previous, Some(MasterKey::new([0x5b; 32])));
+        let shown = format!("{config:?}");
+        assert!(
+            shown.contains("MasterKey(…)") && !shown.contains("167") && !shown.contains("a7a7"),
+            "{shown}"
+        );
+        for (present, previous) in [(None, Some(&*old)), (Some(&*new), Some(&*new)), (Some(&*new), Some("x"))]
+        {
+            let error = format!("{:#}", load(present, previous).unwrap_err());
+            assert!(error.contains(MASTER_KEY_PREVIOUS_VARIABLE) && !error.contains(&*new), "{error}");
         }
     }
 }

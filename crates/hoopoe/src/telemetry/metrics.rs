@@ -8,6 +8,7 @@ use api::counters::ApiCounters;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use delivery::Engine;
@@ -45,7 +46,12 @@ struct Scrape {
 
 /// A router with `GET /metrics` alone.
 pub fn router(metrics: Metrics) -> Router {
-    Router::new().route("/metrics", get(show)).with_state(metrics)
+    Router::new().route("/metrics", get(show)).layer(map_response(guarded)).with_state(metrics)
+}
+
+async fn guarded(mut response: Response) -> Response {
+    api::put_security_headers(response.headers_mut());
+    response
 }
 
 async fn show(State(metrics): State<Metrics>) -> Response {

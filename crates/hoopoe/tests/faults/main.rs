@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bench;
+mod canary;
 mod command_line;
 mod disk;
 #[cfg(target_os = "linux")]
@@ -12,6 +13,7 @@ mod hanging;
 mod hostile;
 mod kills;
 mod ledger;
+mod rotating;
 mod site;
 mod starts;
 mod stops;

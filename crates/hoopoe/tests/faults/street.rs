@@ -28,7 +28,7 @@ impl Street {
 
     pub(crate) async fn with(settings: impl FnOnce(Program) -> Program) -> Self {
         let site = Site::new();
-        let server = settings(site.program()).start().await;
+        let server = settings(site.program().args(["--core-dumps"])).start().await;
         let (api, receiver) = (api(&server), Receiver::start().await);
         endpoint(&api, "healthy", &receiver.url("/healthy")).await;
         receiver.usually("/hanging", Answer::hang());

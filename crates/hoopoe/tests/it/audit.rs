@@ -72,6 +72,7 @@ async fn every_kind_of_change_leaves_its_entry_and_a_look_leaves_none() {
     let session = world.api.post("/v1/portal-sessions", &json!({"locationId": LOCATION})).await.expect(201);
     world.api.delete(&format!("/v1/sessions/{}", text(&session, "sessionId"))).await.expect(204);
     world.api.delete(&of).await.expect(204);
+    world.api.post("/v1/system/master-key/rotate", &none).await.expect(200);
     let actions: Vec<String> =
         entries(&world).await.iter().map(|entry| text(entry, "action").to_owned()).collect();
     let expected = [
@@ -94,6 +95,7 @@ async fn every_kind_of_change_leaves_its_entry_and_a_look_leaves_none() {
         "session.created",
         "session.revoked",
         "endpoint.deleted",
+        "master-key.rotated",
     ];
     assert_eq!(actions, expected);
 }

@@ -8,7 +8,7 @@ use testkit::Client;
 use crate::world::World;
 
 /// The routes of the contract that exist today, with their methods.
-const ROUTES: [(&str, &str); 31] = [
+const ROUTES: [(&str, &str); 32] = [
     ("/v1/events", "get post"),
     ("/v1/events/batch", "post"),
     ("/v1/events/{}", "get"),
@@ -36,6 +36,7 @@ const ROUTES: [(&str, &str); 31] = [
     ("/v1/sessions", "get"),
     ("/v1/sessions/{}", "delete"),
     ("/v1/audit", "get"),
+    ("/v1/system/master-key/rotate", "post"),
     ("/healthz", "get"),
     ("/readyz", "get"),
     ("/metrics", "get"),

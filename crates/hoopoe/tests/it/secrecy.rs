@@ -73,6 +73,53 @@ async fn no_log_line_holds_a_secret_or_a_payload() {
     }
 }
 
+/// Panics when it is asked while `armed`, in whatever a request is doing.
+struct FragileClock {
+    clock: testkit::ManualClock,
+    armed: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl domain::time::Clock for FragileClock {
+    fn now(&self) -> domain::time::Timestamp {
+        assert!(!self.armed.load(std::sync::atomic::Ordering::Relaxed), "the clock fell down");
+        self.clock.now()
+    }
+    fn sleep_until(
+        &self,
+        at: domain::time::Timestamp,
+    ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        self.clock.sleep_until(at)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_handler_tells_no_secret_and_stops_nothing() {
+    let armed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let heard = Arc::new(Mutex::new(String::new()));
+    let hears = Arc::clone(&heard);
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        hears.lock().unwrap().push_str(&format!("{panic} {}", std::backtrace::Backtrace::force_capture()));
+    }));
+    let world = World::start_on(|clock| FragileClock { clock, armed: Arc::clone(&armed) }).await;
+    armed.store(true, std::sync::atomic::Ordering::Relaxed);
+    let secret = "whsec_cGFuaWMtY2FuYXJ5LXBhbmljLWNhbmFyeS0wMDE=";
+    let body = json!({"locationId": crate::world::LOCATION, "url": world.receiver.url("/hook"),
+        "eventTypes": ["*"], "secret": secret, "headers": {"x-token": "panic-header-value"}});
+    // With an id of its own, since a new one asks the clock before anybody listens for panics.
+    let api = world.api.clone().with_header("x-request-id", "panic");
+    let answered = api.post("/v1/endpoints", &body).await;
+    armed.store(false, std::sync::atomic::Ordering::Relaxed);
+    std::panic::set_hook(before);
+    let heard = heard.lock().unwrap().clone();
+    assert!(heard.contains("the clock fell down"), "{heard}");
+    answered.expect_problem(500, "internal-error");
+    for hidden in [secret, "panic-header-value", KEY] {
+        assert!(!heard.contains(hidden) && !answered.text().contains(hidden), "{hidden} was told");
+    }
+    world.api.post("/v1/endpoints", &body).await.expect(201);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_file_holds_a_secret_in_the_clear() {
     let world = World::start().await;

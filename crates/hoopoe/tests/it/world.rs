@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::id::IdSource;
-use domain::time::{Clock as _, Timestamp};
+use domain::time::{Clock, Timestamp};
 use hoopoe::config::{Config, PLATFORM_KEY_VARIABLE, ServeArgs};
 use hoopoe::server::{Parts, Server};
 use serde_json::{Value, json};
@@ -32,6 +32,24 @@ impl World {
 
     /// With settings of its own.
     pub(crate) async fn start_with(change: impl FnOnce(&mut ServeArgs)) -> Self {
+        Self::start_in(change, &[]).await
+    }
+
+    /// With settings of its own, and variables of the environment beside the platform's key.
+    pub(crate) async fn start_in(change: impl FnOnce(&mut ServeArgs), variables: &[(&str, &str)]) -> Self {
+        Self::start_whole(change, variables, |clock| clock).await
+    }
+
+    /// With a clock that does more than to be moved by hand.
+    pub(crate) async fn start_on<C: Clock>(clock: impl FnOnce(ManualClock) -> C) -> Self {
+        Self::start_whole(|_| {}, &[], clock).await
+    }
+
+    async fn start_whole<C: Clock>(
+        change: impl FnOnce(&mut ServeArgs),
+        variables: &[(&str, &str)],
+        server_s_clock: impl FnOnce(ManualClock) -> C,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut args = ServeArgs {
             listen: Some("127.0.0.1:0".parse().unwrap()),
@@ -40,11 +58,11 @@ impl World {
             ..ServeArgs::default()
         };
         change(&mut args);
-        let config =
-            Config::load(args, |name| (name == PLATFORM_KEY_VARIABLE).then(|| KEY.to_owned())).unwrap();
+        let config = config(args, variables);
         let clock = ManualClock::at_real_time();
         let ids = Arc::new(seeded_ids());
-        let parts = Parts { clock: Arc::new(clock.clone()), ids: Arc::clone(&ids), jitter_seed: 7 };
+        let server_s_clock = Arc::new(server_s_clock(clock.clone()));
+        let parts = Parts { clock: server_s_clock, ids: Arc::clone(&ids), jitter_seed: 7 };
         let server = Server::start(&config, parts).await.unwrap();
         let api = Client::new(format!("http://{}", server.address())).with_key(KEY);
         Self { clock, receiver: Receiver::start().await, api, ids, config, server, dir }
@@ -57,6 +75,18 @@ impl World {
         let server = Server::start(&self.config, Parts { clock, ids, jitter_seed: 8 }).await.unwrap();
         let api = Client::new(format!("http://{}", server.address())).with_key(KEY);
         Self { api, server, ..self }
+    }
+
+    /// As [`restart`](Self::restart), with other variables of the environment.
+    pub(crate) async fn restart_in(mut self, variables: &[(&str, &str)]) -> Self {
+        let args = ServeArgs {
+            listen: Some(self.config.listen),
+            data_dir: Some(self.config.data_dir.clone()),
+            dev: true,
+            ..ServeArgs::default()
+        };
+        self.config = config(args, variables);
+        self.restart().await
     }
 
     /// Ends the server as SIGTERM would.
@@ -141,6 +171,13 @@ impl World {
     pub(crate) fn advance_to_next(&self, delivery: &Value) {
         self.clock.advance_to(time(delivery, "nextAttemptAt"));
     }
+}
+
+fn config(args: ServeArgs, variables: &[(&str, &str)]) -> Config {
+    let all = [&[(PLATFORM_KEY_VARIABLE, KEY)], variables].concat();
+    let value =
+        |name: &str| all.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    Config::load(args, value).unwrap()
 }
 
 /// A small valid contact.

@@ -12,7 +12,7 @@ use store::page::PageRequest;
 use store::queue::{Queue, Recorded, Want};
 use store::{Store, StoreError};
 
-use super::{KEY, NOW, World, open};
+use super::{KEY, NOW, World, open, vault};
 use crate::{OpenError, Settings, SqliteStore};
 
 const PAGE: PageRequest = PageRequest { limit: 50, before: None };
@@ -29,7 +29,7 @@ async fn a_data_directory_is_used_by_one_store_at_a_time() {
 async fn another_master_key_is_refused_and_the_right_one_still_opens() {
     let World { store, dir, .. } = World::new();
     store.close().await;
-    let wrong = Settings { data_dir: dir.path().to_owned(), master_key: [8; 32] };
+    let wrong = Settings { data_dir: dir.path().to_owned(), vault: vault([8; 32]) };
     assert!(matches!(SqliteStore::open(wrong, NOW), Err(OpenError::WrongMasterKey)));
     assert!(open(dir.path()).is_ok());
 }

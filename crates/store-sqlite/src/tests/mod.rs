@@ -3,6 +3,7 @@
 mod file;
 mod listing;
 mod plans;
+mod sealing;
 mod writing;
 
 use std::path::Path;
@@ -22,14 +23,19 @@ use domain::time::Timestamp;
 use store::endpoints::Endpoints;
 use store::events::{Hold, NewDelivery, Publication};
 use store::queue::{Claim, ClaimedDelivery, Record};
+use store::vault::{MasterKey, Vault};
 
 use crate::{OpenError, Settings, SqliteStore};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const KEY: [u8; 32] = [7; 32];
 
+fn vault(key: [u8; 32]) -> Vault {
+    Vault::new(&MasterKey::new(key))
+}
+
 fn open(data_dir: &Path) -> Result<Arc<SqliteStore>, OpenError> {
-    SqliteStore::open(Settings { data_dir: data_dir.to_owned(), master_key: KEY }, NOW)
+    SqliteStore::open(Settings { data_dir: data_dir.to_owned(), vault: vault(KEY) }, NOW)
 }
 
 /// A store in a directory that lasts as long as it, and ids for it.
@@ -60,7 +66,7 @@ impl World {
             created_at: NOW,
             updated_at: NOW,
         };
-        self.store.create_endpoint(&Scope::Platform, endpoint, 50, None).await.unwrap()
+        self.store.create_endpoint(&Scope::Platform, endpoint, 1_000, None).await.unwrap()
     }
 
     /// An event with one delivery, claimed at once, made at `at`.

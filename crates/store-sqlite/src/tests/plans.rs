@@ -8,7 +8,9 @@ use crate::days::{DAY_EXISTS, DAYS, DaySql, day_at};
 use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queued_keys_sql};
 use crate::events::{EventOrder, Place, events_sql, held_sql, undelivered_sql, unfinished_sql};
 use crate::maintenance::{self, emptying_sql};
-use crate::{api_keys, audit, endpoint_rows, endpoints, health, log, once, queue, scope, sessions, tenants};
+use crate::{
+    api_keys, audit, endpoint_rows, endpoints, health, log, once, queue, scope, sealing, sessions, tenants,
+};
 
 #[tokio::test]
 async fn no_statement_scans_a_table_or_sorts() {
@@ -143,6 +145,9 @@ fn fixed() -> Vec<String> {
         scope::ENDPOINTS_IN_COMPANY,
         scope::LOCATIONS_OF_COMPANY,
         endpoint_rows::PUT,
+        endpoint_rows::SEALED_SLICE,
+        endpoint_rows::RESEAL,
+        sealing::NEW_CANARY,
         endpoints::COUNT_OF_OWNER,
         endpoints::LIST_ALL,
         endpoints::LIST_OF_OWNER,

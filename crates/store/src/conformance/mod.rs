@@ -28,6 +28,7 @@ pub mod once;
 pub mod publishing;
 pub mod recording;
 pub mod retrying;
+pub mod sealing;
 pub mod secrets;
 pub mod sessions;
 pub mod stage;
@@ -42,7 +43,11 @@ use async_trait::async_trait;
 use domain::time::Timestamp;
 
 use crate::Store;
+use crate::vault::Vault;
 pub use stage::Stage;
+
+/// The master key of fresh storage.
+pub const KEY: [u8; 32] = [7; 32];
 
 /// How a backend gets its storage.
 #[async_trait]
@@ -55,6 +60,9 @@ pub trait Backend: Send + Sync {
 #[async_trait]
 pub trait Instance: Send + Sync {
     fn store(&self) -> Arc<dyn Store>;
+
+    /// What a process that comes later seals and opens with.
+    fn opens_with(&mut self, vault: Vault);
 
     /// The process dies without a word and another takes its place on the same storage: what was answered is there, and
     /// the claims of the first are free as of `now`. A backend whose claims end with a lease lets it end here.
@@ -271,6 +279,13 @@ macro_rules! conformance_suite {
                 entries_are_seen_by_the_world_of_their_object_only,
                 filters_of_the_audit_log_hold_alone_and_together,
                 what_is_older_than_the_audit_horizon_goes_in_slices,
+            }
+            sealing {
+                after_a_rotation_everything_opens_with_the_new_key_alone,
+                a_rotation_goes_in_slices_and_is_begun_again_after_a_crash,
+                what_is_written_while_a_rotation_runs_is_under_the_new_key,
+                what_was_resealed_is_not_resealed_again,
+                a_used_idempotency_key_changes_no_master_key,
             }
             maintenance {
                 what_is_older_than_the_horizon_goes_and_the_rest_stays,

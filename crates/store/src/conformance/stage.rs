@@ -24,6 +24,7 @@ use crate::deliveries::DeliveryFilter;
 use crate::events::{EventFilter, Hold, NewDelivery, Publication};
 use crate::page::{Page, PageRequest};
 use crate::queue::{Claim, ClaimedDelivery, Granted, Record, Recorded, Want};
+use crate::vault::Vault;
 use crate::{Store, StoreError};
 
 /// When every case begins: 2023-11-14T22:13:20Z, less than two hours before a day ends.
@@ -90,6 +91,10 @@ impl Stage {
     /// Another live process, or this one again where there can be no other.
     pub(super) async fn second(&self) -> Arc<dyn Store> {
         self.instance.second(NOW).await.unwrap_or_else(|| self.store())
+    }
+
+    pub(super) fn opens_with(&mut self, vault: Vault) {
+        self.instance.opens_with(vault);
     }
 
     pub(super) async fn crash(&mut self, now: Timestamp) {
