@@ -76,7 +76,8 @@ pub(crate) async fn publish_batch(
 #[derive(Debug, utoipa::ToSchema)]
 #[allow(dead_code, reason = "it only describes the body, which is read item by item")]
 pub(crate) struct BatchRequest {
-    #[schema(min_items = 1, max_items = 1000, value_type = Vec<Object>)]
+    /// Payloads. Each is judged by itself: one that is none spoils no other.
+    #[schema(min_items = 1, max_items = 1000, value_type = Vec<Value>)]
     events: Vec<()>,
 }
 
