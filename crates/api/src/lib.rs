@@ -39,6 +39,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use catalogue::{Catalogue, Validate};
+use domain::address_rules::AddressPolicy;
 use domain::id::IdSource;
 use domain::limits::{BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, REQUESTS_MAX};
 use domain::secret::SecretText;
@@ -69,6 +70,8 @@ pub struct Settings {
     /// Signs cursors; the same on every node. Must be random, and may be derived from the master key.
     pub cursor_key: [u8; 32],
     pub url_policy: UrlPolicy,
+    /// Goes with `url_policy`, and may open more: what an endpoint's URL may name.
+    pub address_policy: AddressPolicy,
 }
 
 impl Settings {
@@ -80,6 +83,7 @@ impl Settings {
             endpoints_per_owner: ENDPOINTS_PER_OWNER_DEFAULT,
             cursor_key,
             url_policy: UrlPolicy::Strict,
+            address_policy: AddressPolicy::strict(),
         }
     }
 }
@@ -157,6 +161,7 @@ impl fmt::Debug for Settings {
             .field("validate", &self.validate)
             .field("endpoints_per_owner", &self.endpoints_per_owner)
             .field("url_policy", &self.url_policy)
+            .field("address_policy", &self.address_policy)
             .finish_non_exhaustive()
     }
 }

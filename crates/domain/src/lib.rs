@@ -17,6 +17,7 @@ pub mod health;
 pub mod id;
 pub mod limits;
 pub mod location;
+pub mod name_rules;
 pub mod outcome;
 pub mod retry;
 pub mod scope;

@@ -8,16 +8,14 @@ use anyhow::{Context as _, ensure};
 use api::{Api, Front};
 use catalogue::Catalogue;
 use delivery::Engine;
-use domain::address_rules::AddressPolicy;
 use domain::secret::SecretText;
 use domain::time::Timestamp;
-use domain::url_rules::UrlPolicy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use store_sqlite::SqliteStore;
 
-use crate::config::{Config, Mode};
+use crate::config::Config;
 use crate::engine_seam::EngineSeam;
 use crate::first_key::{self, FirstKey};
 use crate::master_key::{self, Data};
@@ -101,14 +99,10 @@ async fn open_store(
 
 fn engine_settings(config: &Config, jitter_seed: u64) -> anyhow::Result<delivery::Settings> {
     let user_agent = concat!("Hoopoe/", env!("CARGO_PKG_VERSION")).to_owned();
-    let (address_policy, url_policy) = match config.mode {
-        Mode::Production => (AddressPolicy::strict(), UrlPolicy::Strict),
-        Mode::Dev => (AddressPolicy::dev(), UrlPolicy::Dev),
-    };
     Ok(delivery::Settings {
         retry_waits_s: config.retry_waits_s.clone(),
-        address_policy,
-        url_policy,
+        address_policy: config.address_policy(),
+        url_policy: config.url_policy(),
         extra_root_certificates: extra_roots(config.ca_certificates.as_deref())?,
         retention_days: config.retention_days,
         ..delivery::Settings::new(user_agent, jitter_seed)
@@ -131,10 +125,8 @@ fn api_settings(config: &Config, master_key: &[u8; 32]) -> api::Settings {
         platform_key: config.platform_key.as_ref().map(|key| SecretText::new(key.expose().to_owned())),
         validate: config.validate.into(),
         endpoints_per_owner: config.endpoints_per_owner,
-        url_policy: match config.mode {
-            Mode::Production => UrlPolicy::Strict,
-            Mode::Dev => UrlPolicy::Dev,
-        },
+        url_policy: config.url_policy(),
+        address_policy: config.address_policy(),
         ..api::Settings::new(cursor_key(master_key))
     }
 }
