@@ -6,6 +6,8 @@
 
 mod connection;
 mod dns;
+#[cfg(test)]
+mod dns_tests;
 mod guard;
 #[cfg(test)]
 mod hostile_tests;
