@@ -15,6 +15,7 @@ pub mod event;
 pub mod fanout;
 pub mod health;
 pub mod id;
+pub mod idempotency_key;
 pub mod limits;
 pub mod location;
 pub mod name_rules;

@@ -162,3 +162,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_independent_list_of_forbidden_and_legitimate_addresses_passes_whole() {
+    let verdict = |judged: Result<(), AddressFault>| if judged.is_ok() { "allowed" } else { "forbidden" };
+    let (mut wrong, mut rows) = (Vec::new(), 0);
+    for line in include_str!("verdicts.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        let [address, answer, literal, _, ..] = cells[..] else { panic!("a row without a reason: {line}") };
+        let found = [
+            judge_answer(ip(address), &AddressPolicy::strict()),
+            judge_literal(ip(address), &AddressPolicy::strict()),
+        ];
+        if found.map(verdict) != [answer, literal] {
+            wrong.push(line);
+        }
+        rows += 1;
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(rows >= 200, "only {rows} rows were read");
+}

@@ -236,6 +236,32 @@ async fn a_name_that_leads_elsewhere_at_the_next_look_up_is_judged_anew() {
     trap.assert_untouched("rebinding");
 }
 
+/// A resolver without a memory: every look-up is a question.
+struct Forgetful(SystemNames);
+
+impl Names for Forgetful {
+    fn look_up<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, Failure>> {
+        self.0.forget();
+        self.0.look_up(name)
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_asks_once_and_dials_what_it_judged() {
+    let (_answering, trap) = outside_and_trap().await;
+    let server = NameServer::start(|question| {
+        addresses(question, &[if question.before == 0 { OUTSIDE } else { "127.0.0.1" }]).into()
+    })
+    .await;
+    let names = Box::new(Forgetful(SystemNames::of_server(server.address())));
+    let egress = Egress::with_names(&strict(), names).unwrap();
+    let exchange = send(&egress, &trap.url()).await;
+    assert_eq!((exchange.result, asked_for_ipv4(&server)), (Ok(200), 1));
+    trap.assert_untouched("rebinding within an attempt");
+    assert_eq!(send(&egress, &trap.url()).await.result, Err(Failure::Blocked { for_good: false }));
+    trap.assert_untouched("rebinding at the next attempt");
+}
+
 #[tokio::test]
 async fn an_allowed_name_may_lead_inside_and_its_neighbour_may_not() {
     let receiver = Receiver::start().await;
