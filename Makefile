@@ -1,6 +1,6 @@
 # Every command of the project. What is longer than a line is in scripts/.
 
-.PHONY: run test check fmt gen bench bench-store soak
+.PHONY: run test check fmt gen bench bench-store fuzz soak
 
 run: ## Builds and starts a server for local work; ARGS="--listen 127.0.0.1:9999" adds flags
 	cargo run --release --locked -p hoopoe -- serve --dev $(ARGS)
@@ -23,5 +23,8 @@ bench: ## The benchmark's short form, under ten minutes; ARGS="--json FILE" adds
 bench-store: ## Durable cycles per second of the embedded store alone
 	cargo run --release --locked -p hoopoe-store-sqlite --example cycles
 
-soak: ## The long variants: a hundred thousand simulated histories, hundreds of kills, the benchmark to ten million rows
+fuzz: ## Every fuzz target for a minute; SECONDS_EACH=600 for ten
+	scripts/fuzz $(or $(SECONDS_EACH),60)
+
+soak: ## The long variants: a hundred thousand simulated histories, hundreds of kills, ten minutes of each fuzz target, the benchmark to ten million rows
 	scripts/soak

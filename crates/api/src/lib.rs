@@ -47,13 +47,15 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use catalogue::{Catalogue, Validate};
+use domain::address_rules::AddressPolicy;
+use domain::audit::{Action, Actor, Object};
 use domain::id::IdSource;
 use domain::limits::{BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX};
 use domain::secret::SecretText;
 use domain::time::Clock;
 use domain::url_rules::UrlPolicy;
 use sha2::{Digest, Sha256};
-use store::Store;
+use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -81,6 +83,8 @@ pub struct Settings {
     /// Signs cursors; the same on every node. Must be random, and may be derived from the master key.
     pub cursor_key: [u8; 32],
     pub url_policy: UrlPolicy,
+    /// Goes with `url_policy`, and may open more: what an endpoint's URL may name.
+    pub address_policy: AddressPolicy,
     /// Where people reach this server, such as `https://hooks.example.com`; `None`: where the request says.
     pub public_url: Option<String>,
     /// In a minute, of one address.
@@ -100,6 +104,7 @@ impl Settings {
             endpoints_per_owner: ENDPOINTS_PER_OWNER_DEFAULT,
             cursor_key,
             url_policy: UrlPolicy::Strict,
+            address_policy: AddressPolicy::strict(),
             public_url: None,
             failed_sign_ins: FAILED_SIGN_INS_PER_ADDRESS,
             publish_per_second_per_key: None,
@@ -178,6 +183,15 @@ impl Api {
         sessions::operators_link(self, base).await
     }
 
+    /// Writes down what the operator's settings open to customers: `("cidr", "10.1.0.0/16")`, `("name", "hooks.internal")`.
+    ///
+    /// # Errors
+    /// The store did not take it.
+    pub async fn note_allowed(&self, kind: &str, what: String) -> Result<(), StoreError> {
+        let store = caller::audited(self, Actor::System, &caller::From::default());
+        store.note(Action::EgressAllowed, None, Object::new(kind, what)).await
+    }
+
     /// Waits for requests whose clients have left but whose work goes on. Call it after the listener has closed and before
     /// the store does.
     pub async fn drained(&self) {
@@ -199,6 +213,7 @@ impl fmt::Debug for Settings {
             .field("validate", &self.validate)
             .field("endpoints_per_owner", &self.endpoints_per_owner)
             .field("url_policy", &self.url_policy)
+            .field("address_policy", &self.address_policy)
             .finish_non_exhaustive()
     }
 }

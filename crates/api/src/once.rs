@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use domain::limits::{IDEMPOTENCY_HOURS, IDEMPOTENCY_KEY_LENGTH_MAX};
+use domain::idempotency_key;
+use domain::limits::IDEMPOTENCY_HOURS;
 use domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use parking_lot::Mutex;
@@ -109,11 +110,8 @@ where
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(KEY_HEADER).iter();
     let Some(value) = values.next() else { return Ok(None) };
-    let bytes = value.as_bytes();
-    let printable = bytes.iter().all(|byte| (0x20..=0x7e).contains(byte));
-    let fits = (1..=IDEMPOTENCY_KEY_LENGTH_MAX).contains(&bytes.len());
-    match std::str::from_utf8(bytes) {
-        Ok(text) if printable && fits && values.next().is_none() => Ok(Some(text.to_owned())),
+    match idempotency_key::judge(value.as_bytes()) {
+        Ok(key) if values.next().is_none() => Ok(Some(key.to_owned())),
         _ => Err(Problem::new(
             Code::InvalidIdempotencyKey,
             "an Idempotency-Key is 1 to 255 printable ASCII characters, given once: a random UUID is a good one",

@@ -128,6 +128,9 @@ impl Core {
         if exchange.at_fault.is_none() {
             self.counters.attempt(outcome, duration_ms);
         }
+        if let Some(refused) = exchange.refused {
+            self.counters.refuse(refused);
+        }
         let attempt = Attempt {
             id: self.ids.attempt(started_at),
             number: sending.attempt_number,
@@ -203,6 +206,7 @@ fn unsent(unusable: Unusable, sending: Sending<'_>) -> Exchange {
         response: None,
         timings: Timings::default(),
         at_fault: None,
+        refused: None,
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::outcome::Outcome;
 
+use crate::egress::Refused;
+
 /// Upper bounds of the duration histogram's buckets, milliseconds; a last bucket holds what is longer.
 pub const DURATION_BUCKETS_MS: [u32; 12] = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000, 10_000];
 
@@ -13,6 +15,7 @@ pub struct Counters {
     by_outcome: [AtomicU64; Outcome::ALL.len()],
     durations: [AtomicU64; DURATION_BUCKETS_MS.len() + 1],
     duration_sum_ms: AtomicU64,
+    by_refused: [AtomicU64; Refused::ALL.len()],
     /// Gauge: attempts running.
     pub(crate) in_flight: AtomicU64,
     /// Gauge: claimed deliveries in memory, those in flight and unrecorded included.
@@ -36,6 +39,14 @@ impl Counters {
         add(&self.duration_sum_ms, u64::from(duration_ms));
     }
 
+    pub(crate) fn refuse(&self, refused: Refused) {
+        add(&self.by_refused[refused_place(refused)], 1);
+    }
+
+    /// Connections that the address guard refused for this reason, test sends included.
+    pub fn refused(&self, refused: Refused) -> u64 {
+        read(&self.by_refused[refused_place(refused)])
+    }
     /// Finished attempts with this outcome, test sends included.
     pub fn attempts(&self, outcome: Outcome) -> u64 {
         read(&self.by_outcome[outcome_place(outcome)])
@@ -92,6 +103,10 @@ impl Counters {
 
 fn outcome_place(outcome: Outcome) -> usize {
     Outcome::ALL.iter().position(|known| *known == outcome).expect("ALL holds every outcome")
+}
+
+fn refused_place(refused: Refused) -> usize {
+    Refused::ALL.iter().position(|known| *known == refused).expect("ALL holds every reason")
 }
 
 pub(crate) fn add(counter: &AtomicU64, n: u64) {

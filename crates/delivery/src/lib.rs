@@ -18,7 +18,7 @@ mod settings;
 mod sweep;
 
 pub use counters::{Counters, DURATION_BUCKETS_MS};
-pub use egress::{Egress, Origin, Progress, Reading, Target, Transport, TransportFuture};
+pub use egress::{Egress, Origin, Progress, Reading, Refused, Target, Transport, TransportFuture};
 pub use engine::Engine;
 pub use request::Outgoing;
 pub use settings::{Settings, StartError};

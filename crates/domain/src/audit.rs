@@ -67,6 +67,8 @@ actions! {
     SessionRevoked => "session.revoked";
     DeliveryRetried => "delivery.retried";
     DeliveryCancelled => "delivery.cancelled";
+    /// By the operator's settings: customers may reach this block or name of the operator's network. Told at every start.
+    EgressAllowed => "egress.allowed";
     MasterKeyRotated => "master-key.rotated";
 }
 

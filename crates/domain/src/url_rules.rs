@@ -14,6 +14,7 @@ use url::{Position, Url};
 pub use fault::UrlFault;
 pub use host::Host;
 
+use crate::address_rules::AddressPolicy;
 use crate::limits::URL_LENGTH_MAX;
 
 /// How strictly to judge. `--dev` loosens scheme and address rules and nothing else.
@@ -23,6 +24,16 @@ pub enum UrlPolicy {
     Strict,
     /// Also `http`, loopback and private addresses, single-label and special-use names.
     Dev,
+}
+
+impl UrlPolicy {
+    /// The addresses that go with it, before an operator opens more.
+    pub fn addresses(self) -> AddressPolicy {
+        match self {
+            Self::Strict => AddressPolicy::strict(),
+            Self::Dev => AddressPolicy::dev(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +53,29 @@ impl Scheme {
 
 /// Judges `text` as the URL of an endpoint. The first fault found is told; there is no order to rely on.
 pub fn judge(text: &str, policy: UrlPolicy) -> Result<EndpointUrl, UrlFault> {
+    judge_with(text, policy, &policy.addresses())
+}
+
+/// As [`judge`], where an operator opened addresses or names beyond those of `policy`. The scheme is not theirs to open.
+pub fn judge_with(text: &str, policy: UrlPolicy, addresses: &AddressPolicy) -> Result<EndpointUrl, UrlFault> {
+    let url = dissect(text, policy)?;
+    host::judge(url.host(), policy, addresses)?;
+    Ok(url)
+}
+
+/// Takes apart a URL that was judged when it was saved. Only its form is judged again: what may be called may have
+/// changed since, and is judged at each connection.
+pub fn reread(text: &str) -> Result<EndpointUrl, UrlFault> {
+    dissect(text, UrlPolicy::Dev)
+}
+
+fn dissect(text: &str, policy: UrlPolicy) -> Result<EndpointUrl, UrlFault> {
     judge_characters(text)?;
     let (scheme, rest) = split_scheme(text, policy)?;
     let raw_host = judge_authority(rest)?;
     let url = Url::parse(text).map_err(fault::of_parser)?;
     judge_port(url.port_or_known_default())?;
-    let host = host::judge(raw_host, url.host(), policy)?;
+    let host = host::read(raw_host, url.host())?;
     if url.as_str().len() > URL_LENGTH_MAX {
         return Err(UrlFault::TooLong);
     }

@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hoopoe_domain::address_rules::{AddressFault, AddressPolicy, Cidr, judge_answer, judge_literal};
+use hoopoe_domain::address_rules::{
+    AddressFault, AddressPolicy, Cidr, judge_answer, judge_literal, judge_name,
+};
 use proptest::prelude::*;
 
 #[test]
@@ -84,6 +86,38 @@ fn a_metadata_address_is_opened_only_by_its_own_name() {
 }
 
 #[test]
+fn an_allowed_name_leads_to_private_and_special_addresses_and_to_no_metadata() {
+    let policy = AddressPolicy::strict()
+        .with_allowed([block("100.100.100.200")])
+        .with_allowed_names(["hooks.internal", "*.corp.example"].map(|name| name.parse().unwrap()));
+    let judged = |name: &str, text: &str| judge_answer(ip(text), &policy.for_answers_of(name));
+    let open = "8.8.8.8 10.0.0.1 127.0.0.1 ::1 fd12::1 100.64.0.1 203.0.113.1 ::ffff:10.0.0.1 64:ff9b::10.0.0.1 \
+        100.100.100.200";
+    for open in open.split_whitespace() {
+        assert_eq!(judged("hooks.internal", open), Ok(()), "{open}");
+        assert_eq!(judged("a.corp.example", open), Ok(()), "{open}");
+    }
+    let shut = "169.254.169.254 168.63.129.16 100.96.0.96 169.254.1.1 fe80::1 fd00:ec2::254 0.0.0.0 224.0.0.1 :: \
+        2002:a00:1::1 2001::1 ::10.0.0.1 fd12::5efe:10.0.0.1 ::ffff:169.254.169.254 64:ff9b::a9fe:a9fe";
+    for shut in shut.split_whitespace() {
+        assert!(judged("hooks.internal", shut).is_err(), "{shut}");
+    }
+    for name in ["other.internal", "a.hooks.internal", "corp.example"] {
+        assert!(judged(name, "10.0.0.1").is_err(), "{name}");
+        assert!(judged(name, "8.8.8.8").is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_metadata_services_name_is_refused_before_it_is_looked_up_also_under_dev() {
+    for policy in [AddressPolicy::strict(), AddressPolicy::dev()] {
+        assert!(judge_name("metadata.goog", &policy).is_err());
+        assert!(judge_name("metadata.google.internal", &policy).is_err());
+        assert_eq!(judge_name("hooks.example.com", &policy), Ok(()));
+    }
+}
+
+#[test]
 fn a_fault_names_the_row_with_its_source() {
     let told = |text: &str| judge_answer(ip(text), &AddressPolicy::strict()).unwrap_err().to_string();
     assert_eq!(told("10.20.30.40"), "private use (10.0.0.0/8, RFC 1918)");
@@ -127,4 +161,25 @@ proptest! {
             prop_assert!(judge_literal(ip.into(), &AddressPolicy::dev()).is_ok());
         }
     }
+}
+
+#[test]
+fn the_independent_list_of_forbidden_and_legitimate_addresses_passes_whole() {
+    let verdict = |judged: Result<(), AddressFault>| if judged.is_ok() { "allowed" } else { "forbidden" };
+    let (mut wrong, mut rows) = (Vec::new(), 0);
+    for line in include_str!("verdicts.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        let [address, answer, literal, _, ..] = cells[..] else { panic!("a row without a reason: {line}") };
+        let found = [
+            judge_answer(ip(address), &AddressPolicy::strict()),
+            judge_literal(ip(address), &AddressPolicy::strict()),
+        ];
+        if found.map(verdict) != [answer, literal] {
+            wrong.push(line);
+        }
+        rows += 1;
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(rows >= 200, "only {rows} rows were read");
 }

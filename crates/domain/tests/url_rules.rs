@@ -1,7 +1,7 @@
 //! What may be registered, from a table of cases and properties that hold for every text.
 
 use hoopoe_domain::address_rules::{AddressPolicy, judge_literal};
-use hoopoe_domain::url_rules::{EndpointUrl, Host, Scheme, UrlFault, UrlPolicy, judge};
+use hoopoe_domain::url_rules::{EndpointUrl, Host, Scheme, UrlFault, UrlPolicy, judge, judge_with, reread};
 use proptest::prelude::*;
 
 #[test]
@@ -205,4 +205,49 @@ proptest! {
     fn what_looks_like_a_url_is_judged_without_a_panic(text in url_like()) {
         holds_for(&text)?;
     }
+}
+
+#[test]
+fn an_operator_opens_names_and_addresses_for_https_alone() {
+    let opened = AddressPolicy::strict()
+        .with_allowed(["10.1.0.0/16".parse().unwrap(), "203.0.113.7".parse().unwrap()])
+        .with_allowed_names(["hooks.internal", "receiver", "*.corp.local"].map(|name| name.parse().unwrap()));
+    let judged = |text: &str| judge_with(text, UrlPolicy::Strict, &opened).map_err(UrlFault::code);
+    for open in [
+        "https://hooks.internal/in",
+        "https://Receiver:8443/",
+        "https://a.b.corp.local/",
+        "https://10.1.2.3/",
+        "https://203.0.113.7/",
+        "https://hooks.example.com/",
+    ] {
+        assert!(judged(open).is_ok(), "{open}");
+        let url = judged(open).unwrap();
+        assert_eq!(reread(url.as_str()), Ok(url), "{open}");
+    }
+    for (shut, code) in [
+        ("http://hooks.internal/in", "scheme"),
+        ("http://10.1.2.3/", "scheme"),
+        ("https://other.internal/", "reserved-name"),
+        ("https://a.hooks.internal/", "reserved-name"),
+        ("https://corp.local/", "reserved-name"),
+        ("https://other/", "single-label"),
+        ("https://10.2.0.1/", "address-not-public"),
+        ("https://203.0.113.8/", "address-not-public"),
+        ("https://[::ffff:10.1.2.3]/", "address-not-public"),
+        ("https://hooks.internal:25/", "blocked-port"),
+    ] {
+        assert_eq!(judged(shut).unwrap_err(), code, "{shut}");
+    }
+}
+
+#[test]
+fn a_star_does_not_open_a_metadata_services_name_and_the_name_itself_does() {
+    let judged = |allowed: &str| {
+        let opened = AddressPolicy::strict().with_allowed_names([allowed.parse().unwrap()]);
+        judge_with("https://metadata.google.internal/", UrlPolicy::Strict, &opened).map_err(UrlFault::code)
+    };
+    assert_eq!(judged("*.internal").unwrap_err(), "metadata-name");
+    assert_eq!(judged("*.google.internal").unwrap_err(), "metadata-name");
+    assert!(judged("metadata.google.internal").is_ok());
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use api::Api;
 use domain::id::IdSource;
 use domain::time::Clock;
 use store::api_keys::ApiKeys as _;
@@ -80,6 +81,7 @@ impl Server {
         };
         let clock = Arc::clone(&parts.clock);
         let wired = wiring::wire(config, parts).await?;
+        note_allowed(config, &wired.api).await.context("what the settings open could not be written down")?;
         let mut server = Self {
             address,
             metrics_address: metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
@@ -131,6 +133,17 @@ impl Server {
         let (addresses, stop) = (Arc::clone(&self.addresses), self.stop.clone());
         self.serving.spawn(lifecycle::serve(listener, service, addresses, stop));
     }
+}
+
+/// What the operator opens to customers is told in the audit log, at every start.
+async fn note_allowed(config: &Config, api: &Api) -> anyhow::Result<()> {
+    for block in &config.allow_cidrs {
+        api.note_allowed("cidr", block.to_string()).await?;
+    }
+    for name in &config.allow_names {
+        api.note_allowed("name", name.to_string()).await?;
+    }
+    Ok(())
 }
 
 /// When keys and sessions were last used is worth a write in a minute, and one at the end.

@@ -8,17 +8,15 @@ use anyhow::{Context as _, ensure};
 use api::{Api, Front};
 use catalogue::Catalogue;
 use delivery::Engine;
-use domain::address_rules::AddressPolicy;
 use domain::secret::SecretText;
 use domain::time::Timestamp;
-use domain::url_rules::UrlPolicy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use store::vault::{MasterKey, Vault};
 use store_sqlite::SqliteStore;
 
-use crate::config::{Config, Mode};
+use crate::config::Config;
 use crate::engine_seam::EngineSeam;
 use crate::first_key::{self, FirstKey};
 use crate::key_rotation::{KeyRotation, Source};
@@ -104,14 +102,10 @@ async fn open_store(config: &Config, vault: Vault, now: Timestamp) -> anyhow::Re
 
 fn engine_settings(config: &Config, jitter_seed: u64) -> anyhow::Result<delivery::Settings> {
     let user_agent = concat!("Hoopoe/", env!("CARGO_PKG_VERSION")).to_owned();
-    let (address_policy, url_policy) = match config.mode {
-        Mode::Production => (AddressPolicy::strict(), UrlPolicy::Strict),
-        Mode::Dev => (AddressPolicy::dev(), UrlPolicy::Dev),
-    };
     Ok(delivery::Settings {
         retry_waits_s: config.retry_waits_s.clone(),
-        address_policy,
-        url_policy,
+        address_policy: config.address_policy(),
+        url_policy: config.url_policy(),
         extra_root_certificates: extra_roots(config.ca_certificates.as_deref())?,
         retention_days: config.retention_days,
         audit_retention_days: config.audit_retention_days,
@@ -137,10 +131,8 @@ fn api_settings(config: &Config, cursor_key: [u8; 32]) -> api::Settings {
         endpoints_per_owner: config.endpoints_per_owner,
         public_url: config.public_url.clone(),
         failed_sign_ins: config.failed_sign_ins,
-        url_policy: match config.mode {
-            Mode::Production => UrlPolicy::Strict,
-            Mode::Dev => UrlPolicy::Dev,
-        },
+        url_policy: config.url_policy(),
+        address_policy: config.address_policy(),
         publish_per_second_per_key: config.publish_per_second_per_key,
         publish_per_second_per_location: config.publish_per_second_per_location,
         ..api::Settings::new(cursor_key)

@@ -1,4 +1,4 @@
-//! Test tools, built of real parts: a programmable HTTP receiver, a clock that is moved by hand, seeded ids, the real
+//! Test tools, built of real parts: a programmable HTTP receiver, a name server, a clock that is moved by hand, seeded ids, the real
 //! binary as a child process, and a small HTTP client. A dev-dependency only; no product code may need it.
 //!
 //! Everything here waits for the thing itself and has a bound ([`PATIENCE`]) after which it panics with what it saw.
@@ -7,6 +7,7 @@ mod client;
 mod clock;
 mod eventually;
 pub mod hostile;
+mod name_server;
 mod program;
 mod receiver;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use client::{Answered, Client};
 pub use clock::ManualClock;
 pub use eventually::eventually;
+pub use name_server::{AskedOver, Message, NameServer, Question, RecordType, Reply};
 pub use program::{Finished, Program, Running};
 pub use receiver::{Answer, Gate, Received, Receiver};
 

@@ -42,6 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
     // beside the house
     ("testkit", &["domain", "hoopoe-webhooks", "store"]),
     ("xtask", &["domain", "catalogue"]),
+    ("fuzz", &["domain", "hoopoe-webhooks", "catalogue"]),
 ];
 
 /// Dependencies that one crate holds so that nobody else knows them.

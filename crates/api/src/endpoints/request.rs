@@ -175,13 +175,16 @@ fn url(api: &Api, fields: &mut Fields<'_>) -> Given<Arc<str>> {
     match fields.any("url") {
         Given::Absent => Given::Absent,
         Given::Null => Given::Null,
-        Given::Value(Value::String(text)) => match url_rules::judge(&text, api.settings.url_policy) {
-            Ok(url) => Given::Value(url.as_str().into()),
-            Err(fault) => {
-                fields.faults.add(Code::InvalidUrl, "/url", format!("is refused: {fault}"));
-                Given::Absent
+        Given::Value(Value::String(text)) => {
+            let settings = &api.settings;
+            match url_rules::judge_with(&text, settings.url_policy, &settings.address_policy) {
+                Ok(url) => Given::Value(url.as_str().into()),
+                Err(fault) => {
+                    fields.faults.add(Code::InvalidUrl, "/url", format!("is refused: {fault}"));
+                    Given::Absent
+                }
             }
-        },
+        }
         Given::Value(other) => {
             fields.fault("url", format!("must be a string, not {}", kind(&other)));
             Given::Absent

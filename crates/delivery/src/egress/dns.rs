@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use domain::outcome::Failure;
 use futures::future::BoxFuture;
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::LookupIpStrategy;
 use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 const NAMES_CACHED_MAX: u64 = 4_096;
 /// A name with more is refused; no ordinary receiver has as many.
@@ -35,15 +36,37 @@ pub(super) struct SystemNames {
 
 impl SystemNames {
     pub(super) fn new() -> Self {
-        let resolver = resolver()
+        let resolver = TokioResolver::builder_tokio()
+            .and_then(tuned)
             .inspect_err(|fault| tracing::error!(%fault, "the system's DNS configuration cannot be used"))
             .ok();
         Self { resolver }
     }
+
+    /// One name server of a test instead of the system's, asked in the same way.
+    #[cfg(test)]
+    pub(super) fn of_server(address: std::net::SocketAddr) -> Self {
+        use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+
+        let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+            connection.port = address.port();
+            connection
+        });
+        let server = NameServerConfig::new(address.ip(), true, connections.into());
+        let config = ResolverConfig::from_name_servers(vec![server]);
+        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        builder.options_mut().use_hosts_file = ResolveHosts::Never;
+        Self { resolver: Some(tuned(builder).unwrap()) }
+    }
+
+    /// As if the time to live of every answer were over.
+    #[cfg(test)]
+    pub(super) fn forget(&self) {
+        self.resolver.as_ref().unwrap().clear_cache();
+    }
 }
 
-fn resolver() -> Result<TokioResolver, NetError> {
-    let mut builder = TokioResolver::builder_tokio()?;
+fn tuned(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
     let options = builder.options_mut();
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.timeout = QUERY_TIMEOUT;

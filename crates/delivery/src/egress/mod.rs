@@ -6,6 +6,8 @@
 
 mod connection;
 mod dns;
+#[cfg(test)]
+mod dns_tests;
 mod guard;
 #[cfg(test)]
 mod hostile_tests;
@@ -38,6 +40,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::connection::{Broken, Http1, Http2, Peer};
 use self::dns::{Names, SystemNames};
+pub use self::guard::Refused;
 use self::pool::{Connection, Pool};
 pub(crate) use self::progress::{AtFault, Exchange};
 pub use self::progress::{Progress, Reading};
@@ -189,11 +192,12 @@ impl Egress {
 
     async fn addresses(&self, host: &Host, progress: &Progress) -> Result<Vec<IpAddr>, Failure> {
         match host {
-            Host::Ip(ip) => guard::literal(*ip, &self.address_policy),
+            Host::Ip(ip) => guard::literal(*ip, &self.address_policy, progress),
             Host::Name(name) => {
+                guard::name(name, &self.address_policy, progress)?;
                 progress.enter(Phase::Resolving);
                 let ips = self.names.look_up(name).await?;
-                guard::answers(name, ips, &self.address_policy)
+                guard::answers(name, ips, &self.address_policy, progress)
             }
         }
     }
@@ -261,7 +265,7 @@ async fn dial(ips: &[IpAddr], port: u16, progress: &Progress) -> Result<(TcpStre
             tokio::time::timeout(DIAL_TIMEOUT, connecting).await.unwrap_or_else(timed_out)
         };
         match connected {
-            Ok(socket) => return checked(socket, address),
+            Ok(socket) => return checked(socket, address, progress),
             Err(fault) => {
                 is_ours = is_of_this_machine(&fault, *ip);
                 if is_ours {
@@ -277,9 +281,15 @@ async fn dial(ips: &[IpAddr], port: u16, progress: &Progress) -> Result<(TcpStre
     Err(failure)
 }
 
-fn checked(socket: TcpStream, address: SocketAddr) -> Result<(TcpStream, SocketAddr), Failure> {
+fn checked(
+    socket: TcpStream,
+    address: SocketAddr,
+    progress: &Progress,
+) -> Result<(TcpStream, SocketAddr), Failure> {
     let peer = socket.peer_addr().map_err(|fault| Failure::Connect(connect_sentence(&fault).to_owned()))?;
     if (peer.ip(), peer.port()) != (address.ip(), address.port()) {
+        tracing::warn!("a socket led elsewhere than to the address that was judged");
+        progress.refused(Refused::OtherPeer);
         return Err(Failure::Blocked { for_good: false });
     }
     if let Err(fault) = socket.set_nodelay(true) {

@@ -13,6 +13,8 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 
+use super::guard::Refused;
+
 /// Whether a transport shall go on reading a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
@@ -37,6 +39,7 @@ struct Seen {
     body: BytesMut,
     body_ended: bool,
     at_fault: Option<AtFault>,
+    refused: Option<Refused>,
 }
 
 /// Who is to blame for an exchange without an answer, when it is not the receiver.
@@ -56,6 +59,8 @@ pub(crate) struct Exchange {
     pub(crate) timings: Timings,
     /// Then nothing was sent.
     pub(crate) at_fault: Option<AtFault>,
+    /// What the guard refused, where it did.
+    pub(crate) refused: Option<Refused>,
 }
 
 impl Progress {
@@ -79,6 +84,11 @@ impl Progress {
     /// This machine could not open a connection, which says nothing of the receiver. The attempt does not count.
     pub fn out_of_resources(&self) {
         self.seen.lock().at_fault = Some(AtFault::Machine);
+    }
+
+    /// The guard refused, so that nothing was sent.
+    pub fn refused(&self, refused: Refused) {
+        self.seen.lock().refused = Some(refused);
     }
 
     /// The status line and the headers came.
@@ -125,6 +135,7 @@ impl Progress {
             remote_address: seen.remote_address,
             timings: seen.timings,
             at_fault: seen.at_fault,
+            refused: seen.refused,
             response: seen.status.map(|_| seen.into_response()),
         }
     }

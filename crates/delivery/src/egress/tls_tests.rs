@@ -7,8 +7,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -29,7 +29,11 @@ struct TlsServer {
 impl TlsServer {
     /// With a certificate for `hooks.example.com`.
     async fn start(alpn: &[&[u8]]) -> Self {
-        let (config, authority) = server_config(alpn);
+        Self::start_speaking(rustls::DEFAULT_VERSIONS, alpn).await
+    }
+
+    async fn start_speaking(versions: &[&'static SupportedProtocolVersion], alpn: &[&[u8]]) -> Self {
+        let (config, authority) = server_config(versions, alpn);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -56,7 +60,10 @@ impl TlsServer {
     }
 }
 
-fn server_config(alpn: &[&[u8]]) -> (ServerConfig, CertificateDer<'static>) {
+fn server_config(
+    versions: &[&'static SupportedProtocolVersion],
+    alpn: &[&[u8]],
+) -> (ServerConfig, CertificateDer<'static>) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -65,7 +72,7 @@ fn server_config(alpn: &[&[u8]]) -> (ServerConfig, CertificateDer<'static>) {
     let certificate = params.signed_by(&key, &authority).unwrap();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
@@ -151,4 +158,83 @@ async fn a_receiver_without_tls_is_a_tls_failure() {
     let egress = egress_with(&dev_settings(), NAMES);
     let why = tls_fault(send(&egress, &format!("https://hooks.example.com:{port}/")).await);
     assert_eq!(why, "the receiver does not speak TLS on this port");
+}
+
+#[tokio::test]
+async fn tls_1_2_and_1_3_are_spoken() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let server = TlsServer::start_speaking(&[version], &[b"h2"]).await;
+        let exchange = send(&server.egress(), &server.url("hooks.example.com")).await;
+        assert_eq!(body(exchange), b"HTTP/2.0 /", "{version:?}");
+    }
+}
+
+/// Answers a ClientHello, which it gives back, with these bytes.
+async fn answering_hello(answer: Vec<u8>) -> (u16, tokio::task::JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answering = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut head = [0; 5];
+        socket.read_exact(&mut head).await.unwrap();
+        let mut hello = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+        socket.read_exact(&mut hello).await.unwrap();
+        socket.write_all(&answer).await.unwrap();
+        // Until the client has left.
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+        hello
+    });
+    (port, answering)
+}
+
+/// A ServerHello of TLS 1.0 or 1.1 (RFC 4346 §7.4.1.3): version, random, no session, a cipher that was offered.
+fn old_server_hello(minor: u8) -> Vec<u8> {
+    let hello = [&[3, minor][..], &[7; 32], &[0], &[0xc0, 0x2f], &[0]].concat();
+    let message = [&[2, 0, 0, hello.len() as u8], &hello[..]].concat();
+    [&[22, 3, minor, 0, message.len() as u8], &message[..]].concat()
+}
+
+/// The versions in a ClientHello's `supported_versions` (RFC 8446 §4.2.1).
+fn offered_versions(hello: &[u8]) -> Vec<u16> {
+    let skip = |bytes: &[u8], length: usize| bytes[length..].to_vec();
+    // Handshake header, version and random; then session id, ciphers and compressions, each with its length.
+    let rest = skip(hello, 4 + 2 + 32);
+    let rest = skip(&rest, 1 + usize::from(rest[0]));
+    let rest = skip(&rest, 2 + usize::from(u16::from_be_bytes([rest[0], rest[1]])));
+    let rest = skip(&rest, 1 + usize::from(rest[0]));
+    let mut extensions = &rest[2..];
+    while let [a, b, c, d, after @ ..] = extensions {
+        let (data, others) = after.split_at(usize::from(u16::from_be_bytes([*c, *d])));
+        if [*a, *b] == [0, 43] {
+            return data[1..].chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+        }
+        extensions = others;
+    }
+    panic!("no supported_versions");
+}
+
+#[tokio::test]
+async fn nothing_older_than_tls_1_2_is_offered_or_accepted() {
+    // Protocol version, as an alert.
+    let alert = vec![21, 3, 1, 0, 2, 2, 70];
+    let too_old = "the receiver offers neither TLS 1.2 nor TLS 1.3 with a known cipher";
+    for (answer, expected) in [
+        (old_server_hello(2), too_old),
+        (old_server_hello(1), too_old),
+        (alert, "the receiver refused the handshake"),
+    ] {
+        let (port, answering) = answering_hello(answer).await;
+        let egress = egress_with(&dev_settings(), NAMES);
+        let why = tls_fault(send(&egress, &format!("https://hooks.example.com:{port}/")).await);
+        assert_eq!(why, expected);
+        assert_eq!(offered_versions(&answering.await.unwrap()), [0x0304, 0x0303]);
+    }
+}
+
+#[tokio::test]
+async fn an_extra_root_that_is_no_certificate_stops_the_start() {
+    let mut settings = dev_settings();
+    settings.extra_root_certificates.push(CertificateDer::from(vec![1, 2, 3]));
+    assert!(matches!(Egress::new(&settings), Err(StartError::RootCertificate(_))));
 }

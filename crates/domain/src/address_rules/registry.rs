@@ -10,7 +10,7 @@ use super::{Cidr, is_isatap};
 
 /// What may open a row; see `AddressPolicy`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// Loopback and private use: `--dev`, or an operator's block.
     Local,
     /// Special by registry: an operator's block.
@@ -64,6 +64,7 @@ use Kind::{HostAgent, Local, Never, Special};
 static V4: &[Row] = &[
     v4([168, 63, 129, 16], 32, HostAgent, "Azure host agent", "Microsoft Azure documentation"),
     v4([100, 100, 100, 200], 32, HostAgent, "Alibaba Cloud metadata", "Alibaba Cloud documentation"),
+    v4([100, 96, 0, 96], 32, HostAgent, "Volcengine and BytePlus metadata", "BytePlus ECS documentation"),
     v4([192, 0, 0, 192], 32, HostAgent, "Oracle Cloud metadata", "Oracle Cloud documentation"),
     v4(
         [169, 254, 169, 254],

@@ -55,6 +55,10 @@ pub enum UrlFault {
     NameSingleLabel,
     #[error("host names in `{0}` do not exist on the public Internet: use a public host name")]
     NameReserved(&'static str),
+    #[error(
+        "this host name belongs to a cloud provider's metadata service, which is never called: use the name of your own server"
+    )]
+    NameOfMetadata,
 }
 
 impl UrlFault {
@@ -78,6 +82,7 @@ impl UrlFault {
             Self::NameTooLong => "name-too-long",
             Self::NameSingleLabel => "single-label",
             Self::NameReserved(_) => "reserved-name",
+            Self::NameOfMetadata => "metadata-name",
         }
     }
 }

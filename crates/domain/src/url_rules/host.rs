@@ -4,29 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{UrlFault, UrlPolicy};
-use crate::address_rules::{AddressPolicy, judge_literal};
-
-/// Octets of a name and of one of its labels (RFC 1035 §2.3.4; a name in text form, without the root's dot).
-const NAME_LENGTH_MAX: usize = 253;
-const LABEL_LENGTH_MAX: usize = 63;
-
-/// Names that mean a private or no network wherever they are resolved: RFC 6761, RFC 6762 (`local`), RFC 7686
-/// (`onion`), RFC 8375 (`home.arpa`), RFC 9476 (`alt`), ICANN's `internal`, and what hosts files and
-/// Kubernetes use. The longer name first.
-const NAMES_RESERVED: [&str; 12] = [
-    "localhost",
-    "localdomain",
-    "localdomain6",
-    "cluster.local",
-    "local",
-    "internal",
-    "home.arpa",
-    "onion",
-    "invalid",
-    "test",
-    "alt",
-    "svc",
-];
+use crate::address_rules::{AddressPolicy, judge_literal, judge_name};
+use crate::name_rules::{self, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, is_label};
 
 /// Where to dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,65 +25,51 @@ impl fmt::Display for Host {
     }
 }
 
-/// `raw` is the host as written, `parsed` what the parser made of it.
-pub(super) fn judge(raw: &str, parsed: Option<url::Host<&str>>, policy: UrlPolicy) -> Result<Host, UrlFault> {
+/// The host by its form alone. `raw` is the host as written, `parsed` what the parser made of it.
+pub(super) fn read(raw: &str, parsed: Option<url::Host<&str>>) -> Result<Host, UrlFault> {
     if raw.contains('%') {
         return Err(UrlFault::NameMalformed);
     }
     match parsed {
-        Some(url::Host::Domain(name)) => judge_name(name, policy).map(|()| Host::Name(name.to_owned())),
-        Some(url::Host::Ipv4(ip)) => judge_ipv4(raw, ip, policy),
-        Some(url::Host::Ipv6(ip)) => judge_address(IpAddr::V6(ip), policy),
+        Some(url::Host::Domain(name)) => judge_form(name).map(|()| Host::Name(name.to_owned())),
+        Some(url::Host::Ipv4(ip)) => read_ipv4(raw, ip),
+        Some(url::Host::Ipv6(ip)) => Ok(Host::Ip(IpAddr::V6(ip))),
         None => Err(UrlFault::NoHost),
     }
 }
 
-/// The parser also takes octal, hexadecimal, short and fullwidth spellings; another program may read them otherwise.
-fn judge_ipv4(raw: &str, ip: Ipv4Addr, policy: UrlPolicy) -> Result<Host, UrlFault> {
-    if raw.parse() != Ok(ip) {
-        return Err(UrlFault::AddressMalformed);
+/// Whether the host may be registered, whatever a look-up may say.
+pub(super) fn judge(host: &Host, policy: UrlPolicy, addresses: &AddressPolicy) -> Result<(), UrlFault> {
+    match host {
+        Host::Ip(ip) => judge_literal(*ip, addresses).map_err(UrlFault::AddressNotPublic),
+        Host::Name(name) => {
+            if policy == UrlPolicy::Strict && !addresses.allows_name(name) {
+                judge_public_name(name)?;
+            }
+            judge_name(name, addresses).map_err(|_| UrlFault::NameOfMetadata)
+        }
     }
-    judge_address(IpAddr::V4(ip), policy)
 }
 
-fn judge_address(ip: IpAddr, policy: UrlPolicy) -> Result<Host, UrlFault> {
-    let addresses = match policy {
-        UrlPolicy::Strict => AddressPolicy::strict(),
-        UrlPolicy::Dev => AddressPolicy::dev(),
-    };
-    judge_literal(ip, &addresses).map_err(UrlFault::AddressNotPublic)?;
-    Ok(Host::Ip(ip))
+/// The parser also takes octal, hexadecimal, short and fullwidth spellings; another program may read them otherwise.
+fn read_ipv4(raw: &str, ip: Ipv4Addr) -> Result<Host, UrlFault> {
+    if raw.parse() == Ok(ip) { Ok(Host::Ip(IpAddr::V4(ip))) } else { Err(UrlFault::AddressMalformed) }
 }
 
 /// `name` has gone through IDNA: lower-case ASCII.
-fn judge_name(name: &str, policy: UrlPolicy) -> Result<(), UrlFault> {
+fn judge_form(name: &str) -> Result<(), UrlFault> {
     if name.ends_with('.') {
         return Err(UrlFault::NameTrailingDot);
     }
     if name.len() > NAME_LENGTH_MAX || name.split('.').any(|label| label.len() > LABEL_LENGTH_MAX) {
         return Err(UrlFault::NameTooLong);
     }
-    if !name.split('.').all(is_label) {
-        return Err(UrlFault::NameMalformed);
-    }
-    match policy {
-        UrlPolicy::Strict => judge_public_name(name),
-        UrlPolicy::Dev => Ok(()),
-    }
-}
-
-fn is_label(label: &str) -> bool {
-    !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    if name.split('.').all(is_label) { Ok(()) } else { Err(UrlFault::NameMalformed) }
 }
 
 fn judge_public_name(name: &str) -> Result<(), UrlFault> {
-    if let Some(reserved) = NAMES_RESERVED.into_iter().find(|reserved| is_under(name, reserved)) {
+    if let Some(reserved) = name_rules::reserved(name) {
         return Err(UrlFault::NameReserved(reserved));
     }
     if name.contains('.') { Ok(()) } else { Err(UrlFault::NameSingleLabel) }
-}
-
-/// Equal to, or a name below.
-fn is_under(name: &str, parent: &str) -> bool {
-    name.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -35,6 +35,12 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
             "--dev: http and receivers on loopback and private addresses are allowed; never expose this server"
         );
     }
+    for block in &config.allow_cidrs {
+        tracing::warn!(%block, "receivers may have addresses of this block, by --allow-cidr");
+    }
+    for name in &config.allow_names {
+        tracing::warn!(%name, "receivers may have this name, and it may lead to private addresses, by --allow-name");
+    }
     greet(config, &server).await?;
     tracing::info!(address = %server.address(), data_dir = %config.data_dir.display(), "started");
     stop.next().await;

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use domain::address_rules::Cidr;
+use domain::name_rules::NamePattern;
+
 use super::values::{LogFormat, ValidateMode, Waits};
 
 /// Shown below the flags: what can be set, but not by a flag.
@@ -20,7 +23,8 @@ Environment only (a flag would show them to every user of the machine):
                        under the new key; the log says when the old one is no longer needed.
 
 Flags win over the environment, the environment over the config file. The file's keys are the
-flags' names with underscores: listen = \"0.0.0.0:8080\", retention_days = 14.";
+flags' names with underscores: listen = \"0.0.0.0:8080\", retention_days = 14. Lists have an s:
+allow_cidrs = [\"10.1.0.0/16\"], allow_names = [\"hooks.internal\"].";
 
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = ENVIRONMENT_ONLY)]
@@ -87,4 +91,12 @@ pub struct ServeArgs {
     /// PEM file of certificate authorities that receivers may use beside the system's
     #[arg(long, env = "HOOPOE_CA_CERTIFICATES", value_name = "FILE")]
     pub ca_certificates: Option<PathBuf>,
+    /// Address blocks that receivers may have although they are not public, separated by commas or given again
+    /// [default: none]
+    #[arg(long = "allow-cidr", env = "HOOPOE_ALLOW_CIDRS", value_name = "CIDR,…", value_delimiter = ',')]
+    pub allow_cidrs: Option<Vec<Cidr>>,
+    /// Host names that receivers may have although they are not public, and that may lead to private addresses:
+    /// hooks.internal, or *.corp.example for all below corp.example. Separated by commas or given again [default: none]
+    #[arg(long = "allow-name", env = "HOOPOE_ALLOW_NAMES", value_name = "NAME,…", value_delimiter = ',')]
+    pub allow_names: Option<Vec<NamePattern>>,
 }

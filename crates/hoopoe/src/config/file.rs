@@ -31,6 +31,8 @@ pub(super) struct FileSettings {
     pub(super) log_format: Option<LogFormat>,
     pub(super) log_level: Option<String>,
     pub(super) ca_certificates: Option<PathBuf>,
+    pub(super) allow_cidrs: Option<Vec<String>>,
+    pub(super) allow_names: Option<Vec<String>>,
 }
 
 /// The file that was named, which must exist; else the first of the usual places that has one; else nothing.

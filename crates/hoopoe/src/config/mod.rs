@@ -9,13 +9,17 @@ mod values;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::Context as _;
+use domain::address_rules::{AddressPolicy, Cidr};
 use domain::limits::{
     AUDIT_DAYS_DEFAULT, CONNECTIONS_MAX, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS,
     PUBLISH_PER_SECOND_MAX, RETENTION_DAYS_DEFAULT,
 };
+use domain::name_rules::NamePattern;
 use domain::retry::{DEFAULT_WAITS_S, JITTER};
+use domain::url_rules::UrlPolicy;
 use store::vault::MasterKey;
 use url::Url;
 
@@ -56,6 +60,9 @@ pub struct Config {
     pub log: LogSettings,
     /// PEM file with certificate authorities that receivers' certificates may also come from.
     pub ca_certificates: Option<PathBuf>,
+    /// Addresses and names that receivers may have although they are not public.
+    pub allow_cidrs: Vec<Cidr>,
+    pub allow_names: Vec<NamePattern>,
     /// A platform key that is valid while it is set.
     pub platform_key: Option<PlatformKey>,
     /// `None`: the file beside the data.
@@ -115,10 +122,28 @@ impl Config {
                 level: args.log_level.or(file.log_level).unwrap_or_else(|| LOG_LEVEL_DEFAULT.to_owned()),
             },
             ca_certificates,
+            allow_cidrs: allowed("allow_cidrs", args.allow_cidrs, file.allow_cidrs)?,
+            allow_names: allowed("allow_names", args.allow_names, file.allow_names)?,
             platform_key: variable(PLATFORM_KEY_VARIABLE).map(PlatformKey::parse).transpose()?,
             master_key,
             master_key_previous,
         })
+    }
+}
+
+impl Config {
+    /// What `--dev` decides about URLs.
+    pub fn url_policy(&self) -> UrlPolicy {
+        match self.mode {
+            Mode::Production => UrlPolicy::Strict,
+            Mode::Dev => UrlPolicy::Dev,
+        }
+    }
+
+    /// Which addresses receivers may have: one policy for saving and for calling.
+    pub fn address_policy(&self) -> AddressPolicy {
+        let policy = self.url_policy().addresses();
+        policy.with_allowed(self.allow_cidrs.iter().copied()).with_allowed_names(self.allow_names.clone())
     }
 }
 
@@ -132,6 +157,16 @@ fn retry_waits(flag: Option<Waits>, file: Option<Vec<u32>>) -> anyhow::Result<Ve
         (None, Some(waits)) => Ok(Waits::checked(waits).context("retry_schedule in the config file")?.0),
         (None, None) => Ok(DEFAULT_WAITS_S.to_vec()),
     }
+}
+
+/// The flag's, else the file's; a file's entry that is wrong is named.
+fn allowed<T>(setting: &str, flag: Option<Vec<T>>, file: Option<Vec<String>>) -> anyhow::Result<Vec<T>>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let parse =
+        |text: &String| text.parse().with_context(|| format!("{setting} in the config file: `{text}`"));
+    flag.map_or_else(|| file.unwrap_or_default().iter().map(parse).collect(), Ok)
 }
 
 fn endpoints_per_owner(wish: Option<usize>) -> anyhow::Result<usize> {
@@ -195,6 +230,8 @@ fn retention_days(wish: Option<u32>, waits_s: &[u32]) -> anyhow::Result<u32> {
 
 #[cfg(test)]
 mod tests {
+    use domain::address_rules::judge_answer;
+
     use super::*;
 
     const KEY: &str = "hpk_0123456789abcdef0123456789abcdef";
@@ -241,9 +278,47 @@ mod tests {
             ("validate = \"maybe\"", "validate"),
             ("platform_key = \"x\"", "platform_key"),
             ("dev = true", "dev"),
+            (
+                "allow_cidrs = [\"10.1.0.0/16\", \"10.0.0.1/8\"]",
+                "allow_cidrs in the config file: `10.0.0.1/8`",
+            ),
+            ("allow_names = [\"*\"]", "allow_names in the config file: `*`"),
         ] {
             let error = format!("{:#}", with_file(text, |_| {}).unwrap_err());
             assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_is_opened_for_saving_and_for_calling() {
+        let text =
+            "allow_cidrs = [\"10.1.0.0/16\"]\nallow_names = [\"hooks.internal\", \"*.corp.example\"]\n";
+        let config = with_file(text, |_| {}).unwrap();
+        let policy = config.address_policy();
+        assert!(policy.allows_name("hooks.internal") && policy.allows_name("a.corp.example"));
+        assert_eq!(judge_answer("10.1.2.3".parse().unwrap(), &policy), Ok(()));
+        assert!(judge_answer("10.2.0.0".parse().unwrap(), &policy).is_err());
+        let config = with_file(text, |args| args.allow_cidrs = Some(Vec::new())).unwrap();
+        assert_eq!((config.allow_cidrs.len(), config.allow_names.len()), (0, 2), "a flag wins");
+        assert_eq!(with_file("", |_| {}).unwrap().address_policy(), AddressPolicy::strict());
+    }
+
+    #[test]
+    fn lists_are_given_with_commas_or_again() {
+        #[derive(clap::Parser)]
+        struct Serve {
+            #[command(flatten)]
+            args: ServeArgs,
+        }
+        let parsed = |flags: &[&str]| {
+            <Serve as clap::Parser>::try_parse_from([&["serve"], flags].concat()).map(|serve| serve.args)
+        };
+        let args = parsed(&["--allow-cidr", "10.1.0.0/16,fd12::/16", "--allow-cidr", "192.168.1.7"]).unwrap();
+        assert_eq!(args.allow_cidrs.unwrap().len(), 3);
+        let args = parsed(&["--allow-name", "a.internal", "--allow-name", "*.corp.example"]).unwrap();
+        assert_eq!(args.allow_names.unwrap().len(), 2);
+        for bad in [["--allow-cidr", "10.0.0.1/8"], ["--allow-name", "*"], ["--allow-name", "10.0.0.1"]] {
+            assert!(parsed(&bad).is_err(), "{bad:?}");
         }
     }
 

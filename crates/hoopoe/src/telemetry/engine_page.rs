@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use delivery::{Counters, DURATION_BUCKETS_MS};
+use delivery::{Counters, DURATION_BUCKETS_MS, Refused};
 use domain::outcome::Outcome;
 
 use super::page::{Distribution, Page};
@@ -16,6 +16,8 @@ pub(super) fn write(page: &mut Page<'_>, engine: &Counters) -> fmt::Result {
         sum_s: engine.duration_sum_ms() as f64 / 1000.0,
     };
     page.seconds("delivery_attempt_duration", "From an attempt's start to its outcome", &durations)?;
+    let refused = Refused::ALL.map(|refused| ([("kind", refused.as_str())], engine.refused(refused)));
+    page.counters("egress_refused", "Connections that the address guard refused", refused)?;
     page.gauge("deliveries_in_flight", "Attempts running now", engine.in_flight())?;
     page.gauge("deliveries_claimed", "Deliveries held in memory now", engine.claimed())?;
     page.gauge("outcomes_unrecorded", "Outcomes that wait to be recorded now", engine.unrecorded())?;

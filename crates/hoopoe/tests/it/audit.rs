@@ -138,3 +138,19 @@ async fn the_log_is_filtered_paged_and_only_ever_read() {
     }
     assert_eq!(count("").await, 2, "nothing of this is a change");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_opens_to_customers_is_told_at_every_start() {
+    let world = World::start().await;
+    assert_eq!(entries(&world).await, [] as [Value; 0]);
+    let world = world
+        .restart_with(|config| {
+            config.allow_cidrs.push("10.1.0.0/16".parse().unwrap());
+            config.allow_names.push("hooks.internal".parse().unwrap());
+        })
+        .await;
+    let opened: Vec<_> = entries(&world).await.iter().map(|entry| entry["object"].clone()).collect();
+    let expected =
+        [json!({"type": "cidr", "id": "10.1.0.0/16"}), json!({"type": "name", "id": "hooks.internal"})];
+    assert_eq!(opened, expected);
+}

@@ -13,7 +13,7 @@ const GOOD: [&str; 6] = [
     "https://a_b.example.net",
 ];
 
-const BAD: [&str; 30] = [
+const BAD: [&str; 33] = [
     "",
     "nonsense",
     "http://hooks.example.com/",
@@ -27,6 +27,9 @@ const BAD: [&str; 30] = [
     "https://printer.local/",
     "https://db.internal/",
     "https://kubernetes.default.svc/",
+    "https://metadata.google.internal/computeMetadata/v1/",
+    "https://metadata.goog/",
+    "https://metadata.tencentyun.com/latest/meta-data/",
     "https://x.cluster.local/",
     "https://intranet/",
     "https://x.home.arpa/",

@@ -10,6 +10,7 @@ mod batch;
 mod circuit;
 mod delivering;
 mod documents;
+mod egress;
 mod endpoint_urls;
 mod endpoints;
 mod every_type;

@@ -89,6 +89,12 @@ impl World {
         self.restart().await
     }
 
+    /// As [`restart`](Self::restart), with other settings.
+    pub(crate) async fn restart_with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self.restart().await
+    }
+
     /// Ends the server as SIGTERM would.
     pub(crate) async fn stop(self) {
         self.server.stop().await;
