@@ -20,7 +20,7 @@ use crate::answer;
 use crate::path::Id;
 use crate::problem::{Code, Problem};
 
-const STYLE: &str = include_str!("../assets/docs.css");
+pub(crate) const STYLE: &str = include_str!("../assets/docs.css");
 
 /// The OpenAPI 3.1 document.
 ///
@@ -59,6 +59,11 @@ pub(crate) async fn error_page(Id(code): Id<String>) -> Result<Response, Problem
 }
 
 fn page(title: &str, content: &str) -> Response {
+    html(StatusCode::OK, title, content, &content_policy())
+}
+
+/// A page in the reference's dress. `content_policy`: what it may load, and where it may send.
+pub(crate) fn html(status: StatusCode, title: &str, content: &str, content_policy: &str) -> Response {
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><style>{STYLE}</style></head>\
@@ -66,9 +71,10 @@ fn page(title: &str, content: &str) -> Response {
         escaped(title)
     );
     let mut response = Response::new(Body::from(html));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    if let Ok(policy) = HeaderValue::from_str(&content_policy()) {
+    if let Ok(policy) = HeaderValue::from_str(content_policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response

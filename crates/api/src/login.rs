@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -16,11 +16,11 @@ use sha2::{Digest, Sha256};
 use crate::Api;
 use crate::caller::From;
 use crate::cookie::{self, ReachedBy};
+use crate::docs;
 use crate::problem::{Code, Problem};
 use crate::query::Params;
 use crate::sessions;
 
-const STYLE: &str = include_str!("../assets/docs.css");
 const SCRIPT: &str = "document.forms[0].submit()";
 const FORM_BYTES_MAX: usize = 1_024;
 const CODE_LENGTH_MAX: usize = 128;
@@ -117,24 +117,12 @@ async fn home() -> Response {
 }
 
 fn page(status: StatusCode, content: &str) -> Response {
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Hoopoe</title>\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><style>{STYLE}</style></head>\
-         <body><main class=\"alone\">{content}</main></body></html>"
-    );
-    let mut response = Response::new(Body::from(html));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    if let Ok(policy) = HeaderValue::from_str(&content_policy()) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response
+    docs::html(status, "Hoopoe", &format!("<main class=\"alone\">{content}</main>"), &content_policy())
 }
 
 /// The one style sheet and the one line of script in the page itself, and a form to this server.
 fn content_policy() -> String {
-    let [style, script] = [STYLE, SCRIPT].map(|text| STANDARD.encode(Sha256::digest(text)));
+    let [style, script] = [docs::STYLE, SCRIPT].map(|text| STANDARD.encode(Sha256::digest(text)));
     format!(
         "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'"

@@ -25,6 +25,7 @@ use crate::memory::Memory;
 use crate::once::once;
 use crate::scope::{self, owner_columns, owner_of_columns};
 use crate::sessions;
+use crate::walk::page_of;
 use crate::writer::Tx;
 
 pub(crate) const INSERT: &str = "INSERT INTO api_keys (id, name, owner_kind, owner_id, permissions, hash, expires_at) \
@@ -192,25 +193,11 @@ fn of_row(row: &Row<'_>) -> Result<ApiKey, Fault> {
 fn list(conn: &Connection, scope: &Scope, request: &PageRequest) -> Result<Page<ApiKey>, Fault> {
     let mut select = conn.prepare_cached(LIST)?;
     let before = request.before.unwrap_or(u128::MAX).to_be_bytes();
-    let mut found = select.query(params![before, PAGE_ROWS_EXAMINED_MAX as i64])?;
-    let mut rows: Vec<ApiKey> = Vec::new();
-    let mut examined = 0;
-    while let Some(row) = found.next()? {
+    let found = select.query(params![before, PAGE_ROWS_EXAMINED_MAX as i64])?;
+    page_of(found, request.limit, |row| {
         let key = of_row(row)?;
-        let bits = key.id.bits();
-        examined += 1;
-        if sees(conn, scope, &key.scope)? {
-            if rows.len() == request.limit {
-                let next = rows.last().map(|key| key.id.bits());
-                return Ok(Page { rows, next });
-            }
-            rows.push(key);
-        }
-        if examined == PAGE_ROWS_EXAMINED_MAX {
-            return Ok(Page { rows, next: Some(bits) });
-        }
-    }
-    Ok(Page { rows, next: None })
+        Ok((key.id.bits(), if sees(conn, scope, &key.scope)? { Some(key) } else { None }))
+    })
 }
 
 fn delete(tx: &mut Tx<'_>, scope: &Scope, id: ApiKeyId) -> Result<(), Fault> {

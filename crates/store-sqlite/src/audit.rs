@@ -20,6 +20,7 @@ use crate::SqliteStore;
 use crate::fault::Fault;
 use crate::maintenance::SLICE_ROWS;
 use crate::scope::{self, owner_columns, owner_of_columns};
+use crate::walk::page_of;
 use crate::writer::Tx;
 
 pub(crate) const INSERT: &str = "INSERT INTO audit (id, action, actor_kind, actor_id, actor_name, address, request_id, \
@@ -154,25 +155,12 @@ fn list(
     values.append(&mut of);
     let sql = list_sql(order);
     let mut select = conn.prepare_cached(&sql)?;
-    let mut found = select.query(params_from_iter(values))?;
-    let mut rows: Vec<AuditEntry> = Vec::new();
-    let mut examined = 0;
-    while let Some(row) = found.next()? {
+    let found = select.query(params_from_iter(values))?;
+    page_of(found, request.limit, |row| {
         let entry = of_row(row)?;
-        let bits = entry.id.bits();
-        examined += 1;
-        if fits(&entry, filter) && sees(conn, scope, entry.owner.as_ref())? {
-            if rows.len() == request.limit {
-                let next = rows.last().map(|entry| entry.id.bits());
-                return Ok(Page { rows, next });
-            }
-            rows.push(entry);
-        }
-        if examined == PAGE_ROWS_EXAMINED_MAX {
-            return Ok(Page { rows, next: Some(bits) });
-        }
-    }
-    Ok(Page { rows, next: None })
+        let is_shown = fits(&entry, filter) && sees(conn, scope, entry.owner.as_ref())?;
+        Ok((entry.id.bits(), is_shown.then_some(entry)))
+    })
 }
 
 fn stream_of(scope: &Scope, filter: &AuditFilter) -> (AuditOrder, Vec<Value>) {

@@ -25,6 +25,7 @@ use crate::fault::Fault;
 use crate::health;
 use crate::once::once;
 use crate::scope::{must_see, sees};
+use crate::walk::page_of;
 use crate::writer::Tx;
 
 pub(crate) const COUNT_OF_OWNER: &str =
@@ -237,24 +238,11 @@ fn list(
         owner.iter().flat_map(|owner| [owner.kind(), owner.id()]).map(|text| Value::Text(text.to_owned())),
     );
     let mut select = conn.prepare_cached(sql)?;
-    let mut found = select.query(params_from_iter(values))?;
-    let mut rows: Vec<EndpointId> = Vec::new();
-    let mut examined = 0;
-    while let Some(row) = found.next()? {
+    let found = select.query(params_from_iter(values))?;
+    page_of(found, request.limit, |row| {
         let id = codec::endpoint_of(row.get(0)?);
-        examined += 1;
         let (kind, owner_id): (String, String) = (row.get(1)?, row.get(2)?);
         let owner = Owner::from_parts(&kind, &owner_id).ok_or(Fault::Damaged("endpoint's owner"))?;
-        if sees(conn, scope, &owner)? {
-            if rows.len() == request.limit {
-                let next = rows.last().map(|id| id.bits());
-                return Ok(Page { rows, next });
-            }
-            rows.push(id);
-        }
-        if examined == PAGE_ROWS_EXAMINED_MAX {
-            return Ok(Page { rows, next: Some(id.bits()) });
-        }
-    }
-    Ok(Page { rows, next: None })
+        Ok((id.bits(), if sees(conn, scope, &owner)? { Some(id) } else { None }))
+    })
 }

@@ -28,6 +28,7 @@ mod sealing;
 mod sessions;
 mod stats;
 mod tenants;
+mod walk;
 mod writer;
 
 #[cfg(test)]

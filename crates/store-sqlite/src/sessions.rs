@@ -25,6 +25,7 @@ use crate::maintenance::SLICE_ROWS;
 use crate::memory::Memory;
 use crate::once::once;
 use crate::scope::{owner_columns, owner_of_columns};
+use crate::walk::page_of;
 use crate::writer::Tx;
 
 const COLUMNS: &str =
@@ -252,23 +253,10 @@ fn list(
     let sql = list_sql();
     let mut select = conn.prepare_cached(&sql)?;
     let before = request.before.unwrap_or(u128::MAX).to_be_bytes();
-    let mut found = select.query(params![before, PAGE_ROWS_EXAMINED_MAX as i64])?;
-    let mut rows: Vec<Session> = Vec::new();
-    let mut examined = 0;
-    while let Some(row) = found.next()? {
+    let found = select.query(params![before, PAGE_ROWS_EXAMINED_MAX as i64])?;
+    page_of(found, request.limit, |row| {
         let (session, _) = of_row(row)?;
-        let bits = session.id.bits();
-        examined += 1;
-        if session.is_valid_at(now) && sees(conn, scope, &session.scope)? {
-            if rows.len() == request.limit {
-                let next = rows.last().map(|session| session.id.bits());
-                return Ok(Page { rows, next });
-            }
-            rows.push(session);
-        }
-        if examined == PAGE_ROWS_EXAMINED_MAX {
-            return Ok(Page { rows, next: Some(bits) });
-        }
-    }
-    Ok(Page { rows, next: None })
+        let is_shown = session.is_valid_at(now) && sees(conn, scope, &session.scope)?;
+        Ok((session.id.bits(), is_shown.then_some(session)))
+    })
 }
