@@ -17,10 +17,41 @@ fuzz_target!(|bytes: &[u8]| {
     judge(pick, IpAddr::V4(v4));
     judge(pick, IpAddr::V6(v4.to_ipv6_mapped()));
     judge(pick, IpAddr::V6(translated(v4)));
+    // Random octets seldom begin as a special block does.
+    let [a, b] = BEGINNINGS[usize::from(pick) % BEGINNINGS.len()];
+    judge(pick, IpAddr::V4(Ipv4Addr::new(a, b, address[2], address[3])));
     if let Ok(text) = std::str::from_utf8(text) {
         parse(text, [v4.into(), v6.into()]);
     }
 });
+
+/// First two octets of blocks, of their last addresses, and of single addresses.
+const BEGINNINGS: [[u8; 2]; 24] = [
+    [0, 0],
+    [0, 255],
+    [10, 0],
+    [10, 255],
+    [100, 64],
+    [100, 96],
+    [100, 100],
+    [100, 127],
+    [127, 0],
+    [127, 255],
+    [168, 63],
+    [169, 254],
+    [172, 16],
+    [172, 31],
+    [192, 0],
+    [192, 88],
+    [192, 168],
+    [198, 18],
+    [198, 19],
+    [198, 51],
+    [203, 0],
+    [224, 0],
+    [239, 255],
+    [255, 255],
+];
 
 fn judge(pick: u8, ip: IpAddr) {
     let strict = AddressPolicy::strict();
