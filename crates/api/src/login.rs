@@ -14,12 +14,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use sha2::{Digest, Sha256};
 
 use crate::Api;
-use crate::caller::From;
+use crate::caller::{From, SignedIn};
 use crate::cookie::{self, ReachedBy};
 use crate::docs;
 use crate::problem::{Code, Problem};
 use crate::query::Params;
 use crate::sessions;
+use crate::views::time;
 
 const SCRIPT: &str = "document.forms[0].submit()";
 const FORM_BYTES_MAX: usize = 1_024;
@@ -102,7 +103,7 @@ fn of_this_origin(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// For people, who would not read a problem's JSON.
 fn refused(problem: &Problem) -> Response {
-    let content = format!("<h1>You are not signed in</h1><p>{}.</p>", problem.sentence());
+    let content = format!("<h1>You are not signed in</h1><p>It failed: {}.</p>", problem.sentence());
     let mut response = page(problem.code.status(), &content);
     if let Some(seconds) = problem.retry_after_seconds() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -110,10 +111,22 @@ fn refused(problem: &Problem) -> Response {
     response
 }
 
-async fn home() -> Response {
-    let content = "<h1>Hoopoe</h1><p>This server receives events and delivers them to webhook endpoints: \
+/// Says who is signed in, so that a link is seen to have worked.
+async fn home(signed_in: Result<SignedIn, Problem>) -> Response {
+    let session = signed_in.as_ref().ok().and_then(|SignedIn(caller)| caller.session());
+    let who = match session {
+        Some(session) => {
+            let whose = session.scope.owner().map_or_else(
+                || "the whole platform".to_owned(),
+                |owner| format!("{} <code>{}</code>", owner.kind(), owner.id()),
+            );
+            format!("<p>You are signed in to {whose}, until {}.</p>", time(session.expires_at))
+        }
+        None => "<p>You are not signed in: a login link does that.</p>".to_owned(),
+    };
+    let about = "<p>This server receives events and delivers them to webhook endpoints: \
         <a href=\"/docs\">the API and every error, explained</a>.</p>";
-    page(StatusCode::OK, content)
+    page(StatusCode::OK, &format!("<h1>Hoopoe</h1>{who}{about}"))
 }
 
 fn page(status: StatusCode, content: &str) -> Response {

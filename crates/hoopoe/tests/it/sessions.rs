@@ -56,6 +56,9 @@ async fn a_link_signs_in_once_and_looking_at_it_opens_nothing() {
         .expect(200);
     assert_eq!((&current["locationId"], &current["id"]), (&LOCATION.into(), &made["sessionId"]));
     assert_eq!(current["permissions"], json!(["view", "manage"]));
+    let home = Client::new(world.api.base()).with_header("cookie", pair).get("/").await.text();
+    assert!(home.contains(&format!("signed in to location <code>{LOCATION}</code>")), "{home}");
+    assert!(browser.get("/").await.text().contains("You are not signed in"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
