@@ -60,5 +60,5 @@ pub(crate) async fn list_audit(
         .filter(filter.span.since)
         .filter(filter.span.until);
     let page = api.store.list_audit(&caller.scope, filter, list.request(&wish)?).await?;
-    Ok(answer::ok(&list.listing(page, AuditView::of)))
+    Ok(answer::ok(&list.listing(page, |entry| AuditView::of(entry, &caller.scope))))
 }

@@ -98,7 +98,7 @@ fn an_allowed_name_leads_to_private_and_special_addresses_and_to_no_metadata() {
         assert_eq!(judged("a.corp.example", open), Ok(()), "{open}");
     }
     let shut = "169.254.169.254 168.63.129.16 100.96.0.96 169.254.1.1 fe80::1 fd00:ec2::254 0.0.0.0 224.0.0.1 :: \
-        2002:a00:1::1 2001::1 ::10.0.0.1 fd12::5efe:10.0.0.1 ::ffff:169.254.169.254 64:ff9b::a9fe:a9fe";
+        2002:a00:1::1 2001::1 ::10.0.0.1 fd12::5efe:10.0.0.1 ::ffff:169.254.169.254 64:ff9b::a9fe:a9fe 64:ff9b:1::a9fe:a9fe";
     for shut in shut.split_whitespace() {
         assert!(judged("hooks.internal", shut).is_err(), "{shut}");
     }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use domain::audit::{Actor, AuditEntry};
+use domain::scope::Scope;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use store::audit::Subject;
@@ -24,7 +25,8 @@ pub(crate) struct AuditView {
     /// Such as `endpoint.updated`.
     action: &'static str,
     actor: ActorView,
-    /// The other end of the connection: the caller's, or that of a proxy before the server.
+    /// The other end of the connection: the caller's, or that of a proxy before the server. Null to others than the platform
+    /// for what the operator's own key did.
     #[schema(required)]
     address: Option<String>,
     request_id: String,
@@ -69,14 +71,17 @@ struct ObjectView {
 }
 
 impl AuditView {
-    pub(crate) fn of(entry: AuditEntry) -> Self {
+    /// `scope`: the caller's. Where the operator and the server itself are is told to the platform alone.
+    pub(crate) fn of(entry: AuditEntry, scope: &Scope) -> Self {
+        let is_operators = matches!(entry.actor, Actor::PlatformKey | Actor::System);
+        let address = entry.address.filter(|_| *scope == Scope::Platform || !is_operators);
         let [location_id, company_id, app_id] = owner_ids(entry.owner.as_ref());
         Self {
             id: text(entry.id),
             at: time(entry.id.created_at()),
             action: entry.action.as_str(),
             actor: ActorView::of(entry.actor),
-            address: entry.address.map(text),
+            address: address.map(text),
             request_id: entry.request_id,
             location_id,
             company_id,

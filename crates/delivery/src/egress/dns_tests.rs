@@ -107,7 +107,7 @@ async fn no_packet_leaves_for_an_answer_that_is_refused() {
         (&["::ffff:0.0.0.0"], Refused::Never),
         (&["::127.0.0.1"], Refused::Never),
         (&["64:ff9b::127.0.0.1"], Refused::Private),
-        (&["64:ff9b:1::127.0.0.1"], Refused::Special),
+        (&["64:ff9b:1::127.0.0.1"], Refused::Never),
         (&["64:ff9b::169.254.169.254"], Refused::Metadata),
         (&["2002:7f00:1::1"], Refused::Never),
         (&["169.254.169.254"], Refused::Metadata),

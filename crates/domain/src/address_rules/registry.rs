@@ -108,8 +108,8 @@ static V6: &[Row] = &[
     v6_tail((0, 0xffff_0000_0000_0000), 96, Never, "IPv4-translated address (SIIT)", "RFC 2765"),
     v6_tail((0, 0), 96, Never, "IPv4-compatible address, deprecated", "RFC 4291 section 2.5.5.1"),
     v6_tail((0x0064_ff9b_0000_0000, 0), 96, Never, "IPv4-IPv6 translation", "RFC 6052"),
-    // Prefix lengths inside are the site's choice, so what an address carries cannot be judged.
-    v6(0x0064_ff9b_0001_0000, 48, Special, "local-use IPv4-IPv6 translation", "RFC 8215"),
+    // Prefix lengths inside are the site's choice, so what an address carries cannot be judged: it may be metadata.
+    v6(0x0064_ff9b_0001_0000, 48, Never, "local-use IPv4-IPv6 translation", "RFC 8215"),
     v6(0x0100_0000_0000_0000, 64, Special, "discard-only", "RFC 6666"),
     v6(0x0100_0000_0000_0001, 64, Special, "dummy prefix", "RFC 9780"),
     v6(0x2001_0000_0000_0000, 32, Never, "Teredo", "RFC 4380"),

@@ -140,6 +140,19 @@ async fn the_log_is_filtered_paged_and_only_ever_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_the_operator_is_is_told_to_the_platform_alone() {
+    let world = World::start().await;
+    world.endpoint(json!({})).await;
+    let body = json!({"name": "k", "locationId": LOCATION, "permissions": ["manage"]});
+    let key = world.api.post("/v1/api-keys", &body).await.expect(201);
+    let tenant = Client::new(world.api.base()).with_key(text(&key, "key"));
+    let seen = tenant.get("/v1/audit").await.expect(200);
+    let of_tenant = seen["data"].as_array().unwrap();
+    assert!(of_tenant.len() == 2 && of_tenant.iter().all(|entry| entry["address"].is_null()), "{seen}");
+    assert!(entries(&world).await.iter().all(|entry| entry["address"] == "127.0.0.1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_operator_opens_to_customers_is_told_at_every_start() {
     let world = World::start().await;
     assert_eq!(entries(&world).await, [] as [Value; 0]);
