@@ -2,6 +2,7 @@
 //! the page posts the code itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -24,6 +25,7 @@ use crate::views::time;
 
 const SCRIPT: &str = "document.forms[0].submit()";
 const FORM_BYTES_MAX: usize = 1_024;
+const FORM_TIME_MAX: Duration = Duration::from_secs(5);
 const CODE_LENGTH_MAX: usize = 128;
 /// Where one is after signing in.
 const HOME: &str = "/";
@@ -52,6 +54,10 @@ fn is_plain(code: &str) -> bool {
         && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+fn too_slow() -> Problem {
+    Problem::new(Code::RequestTimeout, "the form took too long to arrive: open the link again")
+}
+
 fn no_code() -> Problem {
     Problem::new(Code::InvalidRequest, "the link is not complete: copy all of it, or ask for a new one")
 }
@@ -63,7 +69,10 @@ async fn sign_in(State(api): State<Arc<Api>>, request: Request) -> Response {
 async fn signed_in(api: &Api, request: Request) -> Result<Response, Problem> {
     let from = From::of(request.extensions());
     of_this_origin(request.headers())?;
-    let body = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await.map_err(|_| no_code())?;
+    let arriving = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX);
+    // Nobody is known yet, and a place among the requests is taken: a form is small and comes at once, or not at all.
+    let arrived = tokio::time::timeout(FORM_TIME_MAX, arriving).await.map_err(|_| too_slow())?;
+    let body = arrived.map_err(|_| no_code())?;
     let code = code_of(&body).ok_or_else(no_code)?;
     let (session, token) = sessions::open(api, &code, &from).await?;
     let seconds = session.expires_at.since(api.clock.now()) / 1_000;

@@ -134,7 +134,11 @@ impl World {
                             .as_ref()
                             .is_some_and(|location| locations.contains(location.as_str()))
                 }
-                Self::Endpoints(mine) => event.considered.iter().any(|one| mine.contains(&one.endpoint_id)),
+                // What it was not sent it may not read either: it may lack the scope for it.
+                Self::Endpoints(mine) => event
+                    .considered
+                    .iter()
+                    .any(|one| mine.contains(&one.endpoint_id) && matches!(one.fate, Fate::Delivery(_))),
             }
     }
 }

@@ -355,7 +355,7 @@ fn sees_event(history: &History, scope: &Scope, event: &Event) -> bool {
         Scope::Company(mine) => event.company_id.as_ref() == Some(mine) || location == Some("one"),
         Scope::App(mine) => event.considered.iter().any(|one| {
             let endpoint = history.endpoints.iter().find(|endpoint| endpoint.id == one.endpoint_id).unwrap();
-            endpoint.owner == Owner::App(mine.clone())
+            endpoint.owner == Owner::App(mine.clone()) && matches!(one.fate, Fate::Delivery(_))
         }),
     }
 }
