@@ -23,7 +23,7 @@ use crate::endpoint_rows::joined;
 use crate::fault::Fault;
 use crate::memory::Memory;
 use crate::once::once;
-use crate::scope::{self, owner_columns, owner_of_columns};
+use crate::scope::{owner_columns, owner_of_columns, sees_owned};
 use crate::sessions;
 use crate::walk::page_of;
 use crate::writer::Tx;
@@ -127,10 +127,7 @@ pub(crate) fn load(conn: &Connection, memory: &Memory) -> Result<(), Fault> {
 
 /// What is the platform's own is the platform's alone.
 pub(crate) fn sees(conn: &Connection, scope: &Scope, of: &Scope) -> Result<bool, Fault> {
-    match of.owner() {
-        Some(owner) => scope::sees(conn, scope, &owner),
-        None => Ok(*scope == Scope::Platform),
-    }
+    sees_owned(conn, scope, of.owner().as_ref())
 }
 
 fn change<'a>(action: Action, before: Option<&'a ApiKey>, after: Option<&'a ApiKey>) -> Change<'a> {

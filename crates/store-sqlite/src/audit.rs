@@ -19,7 +19,7 @@ use store::page::{Page, PageRequest};
 use crate::SqliteStore;
 use crate::fault::Fault;
 use crate::maintenance::SLICE_ROWS;
-use crate::scope::{self, owner_columns, owner_of_columns};
+use crate::scope::{owner_columns, owner_of_columns, sees_owned};
 use crate::walk::page_of;
 use crate::writer::Tx;
 
@@ -158,7 +158,7 @@ fn list(
     let found = select.query(params_from_iter(values))?;
     page_of(found, request.limit, |row| {
         let entry = of_row(row)?;
-        let is_shown = fits(&entry, filter) && sees(conn, scope, entry.owner.as_ref())?;
+        let is_shown = fits(&entry, filter) && sees_owned(conn, scope, entry.owner.as_ref())?;
         Ok((entry.id.bits(), is_shown.then_some(entry)))
     })
 }
@@ -188,14 +188,6 @@ fn fits(entry: &AuditEntry, filter: &AuditFilter) -> bool {
     filter.action.is_none_or(|action| entry.action == action)
         && (filter.owner.is_none() || entry.owner == filter.owner)
         && filter.object_id.as_ref().is_none_or(|id| entry.object.id == *id)
-}
-
-/// What is the platform's own is shown to the platform alone.
-fn sees(conn: &Connection, scope: &Scope, owner: Option<&Owner>) -> Result<bool, Fault> {
-    match owner {
-        Some(owner) => scope::sees(conn, scope, owner),
-        None => Ok(*scope == Scope::Platform),
-    }
 }
 
 fn of_row(row: &Row<'_>) -> Result<AuditEntry, Fault> {

@@ -45,6 +45,14 @@ pub(crate) fn owner_of_columns(kind: &str, id: &str) -> Result<Option<Owner>, Fa
     }
 }
 
+/// As [`sees`], of what may be the platform's own (`None`), which the platform alone sees.
+pub(crate) fn sees_owned(conn: &Connection, scope: &Scope, owner: Option<&Owner>) -> Result<bool, Fault> {
+    match owner {
+        Some(owner) => sees(conn, scope, owner),
+        None => Ok(*scope == Scope::Platform),
+    }
+}
+
 /// `NotFound` for what is not in the caller's world.
 pub(crate) fn must_see(conn: &Connection, scope: &Scope, owner: &Owner) -> Result<(), Fault> {
     if sees(conn, scope, owner)? { Ok(()) } else { Err(StoreError::NotFound.into()) }

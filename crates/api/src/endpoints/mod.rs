@@ -28,6 +28,7 @@ use crate::Api;
 use crate::answer;
 use crate::body::Command;
 use crate::caller::{Caller, Manager, Viewer};
+use crate::fields::OWNERS;
 use crate::once::once;
 use crate::page::{List, Listing};
 use crate::path::Id;
@@ -69,7 +70,7 @@ pub(crate) async fn list_endpoints(
 pub(crate) fn owner_filter(params: &mut Params) -> Option<Owner> {
     let expected = "must be an id: 1 to 64 characters of A-Z, a-z, 0-9, `_` and `-`";
     let mut owner = None;
-    for (name, kind) in [("locationId", "location"), ("companyId", "company"), ("appId", "app")] {
+    for (name, kind) in OWNERS {
         let given = params.parsed(name, expected, |id| Owner::from_parts(kind, id));
         if given.is_some() && owner.is_some() {
             params.fault(name, "cannot be combined with another owner: an endpoint has one");

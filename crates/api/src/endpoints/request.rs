@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use crate::Api;
 use crate::event_types::known_type;
-use crate::fields::{Fields, Given, kind};
+use crate::fields::{Fields, Given, OWNERS, kind};
 use crate::problem::{Code, Problem};
 use crate::views::HEADER_MASK;
 
@@ -163,7 +163,7 @@ pub(super) fn change(api: &Api, stored: &Endpoint, body: &[u8]) -> Result<Endpoi
 
 /// The owner is no field of a change; the sentence says why.
 fn no_owner(fields: &mut Fields<'_>) {
-    for (name, _) in crate::fields::OWNERS {
+    for (name, _) in OWNERS {
         if fields.raw(name).is_some() {
             let detail = "cannot change: create another endpoint for another owner";
             fields.faults.add(Code::UnknownField, format!("/{name}"), detail);
