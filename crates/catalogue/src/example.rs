@@ -34,7 +34,7 @@ impl Catalogue {
 }
 
 fn put_owner(event_type: &EventType, members: &mut Map<String, Value>, owner: &Owner) {
-    let scope = scope_of(owner);
+    let scope = EventScope::of(owner);
     if event_type.scope_else() == Some(scope) {
         // The id of the first scope would win over the one that makes the event the owner's.
         members.shift_remove(scope_field(event_type.scope()));
@@ -46,14 +46,6 @@ fn put_owner(event_type: &EventType, members: &mut Map<String, Value>, owner: &O
     };
     for value in members.values_mut() {
         replace(value, &sample_id, owner.id());
-    }
-}
-
-fn scope_of(owner: &Owner) -> EventScope {
-    match owner {
-        Owner::Location(_) => EventScope::Location,
-        Owner::Company(_) => EventScope::Company,
-        Owner::App(_) => EventScope::App,
     }
 }
 

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::endpoint::TypeName;
 use crate::id::{DeliveryId, EndpointId, EventId};
 use crate::location::{AppId, CompanyId, LocationId};
+use crate::scope::Owner;
 use crate::time::Timestamp;
 
 /// Which id of a payload decides where an event of a type goes.
@@ -16,6 +17,8 @@ pub enum EventScope {
 }
 
 impl EventScope {
+    pub const ALL: [Self; 3] = [Self::Location, Self::Company, Self::App];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Location => "location",
@@ -23,8 +26,16 @@ impl EventScope {
             Self::App => "app",
         }
     }
+    /// That of the events which are `owner`'s.
+    pub fn of(owner: &Owner) -> Self {
+        match owner {
+            Owner::Location(_) => Self::Location,
+            Owner::Company(_) => Self::Company,
+            Owner::App(_) => Self::App,
+        }
+    }
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Location, Self::Company, Self::App].into_iter().find(|scope| scope.as_str() == text)
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 }
 
@@ -34,6 +45,8 @@ pub struct Event {
     pub id: EventId,
     /// Canonical, also where the payload names an alias.
     pub type_name: TypeName,
+    /// Which of the ids says whose event it is. The others are data.
+    pub scope: EventScope,
     pub location_id: Option<LocationId>,
     pub company_id: Option<CompanyId>,
     pub app_id: Option<AppId>,
@@ -54,6 +67,16 @@ pub enum Visibility {
 impl Event {
     pub fn created_at(&self) -> Timestamp {
         self.id.created_at()
+    }
+
+    /// Whose event it is. Nobody else sees it for an id that it names; `None` where the id of its scope is missing, which no
+    /// published event lacks.
+    pub fn owner(&self) -> Option<Owner> {
+        match self.scope {
+            EventScope::Location => self.location_id.clone().map(Owner::Location),
+            EventScope::Company => self.company_id.clone().map(Owner::Company),
+            EventScope::App => self.app_id.clone().map(Owner::App),
+        }
     }
 }
 

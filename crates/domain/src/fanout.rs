@@ -46,7 +46,8 @@ pub fn fan_out(subject: Subject<'_>, topology: &impl Topology) -> Vec<Choice> {
         let missing_scope = missing_scope(&owner, subject, topology);
         for endpoint in topology.endpoints_of(&owner) {
             if endpoint.subscription.wants(subject.type_name) {
-                let skipped = disabled(endpoint).or(missing_scope).or_else(|| own_event(endpoint, subject));
+                let skipped =
+                    missing_scope.or_else(|| disabled(endpoint)).or_else(|| own_event(endpoint, subject));
                 choices.push(Choice { endpoint: Arc::clone(endpoint), skipped });
             }
         }

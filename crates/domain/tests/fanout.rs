@@ -269,12 +269,12 @@ fn an_app_is_spared_its_own_events_where_it_says_so() {
 }
 
 #[test]
-fn of_several_reasons_disabled_comes_first_then_the_scope_then_the_origin() {
+fn of_several_reasons_the_scope_comes_first_then_disabled_then_the_origin() {
     let deleted = EndpointState::Deleted { since: NOW };
     for (state, held, skips, reason) in [
-        (OFF, false, true, Some("disabled")),
+        (OFF, false, true, Some("missing-scope")),
         (OFF, true, true, Some("disabled")),
-        (OFF, false, false, Some("disabled")),
+        (OFF, false, false, Some("missing-scope")),
         (OFF, true, false, Some("disabled")),
         (deleted, true, false, Some("disabled")),
         (ON, false, true, Some("missing-scope")),
@@ -347,10 +347,10 @@ fn reason(town: &Town, published: &Published, endpoint: &Endpoint) -> Option<Ski
     };
     let held = |id| town.scopes.get(id).map(|held| held.iter().map(String::as_str).collect::<Vec<_>>());
     let lacks = |needed| app_id.and_then(held).is_some_and(|held| !held.contains(&needed));
-    if endpoint.state != ON {
-        Some(SkipReason::Disabled)
-    } else if published.oauth_scope.is_some_and(lacks) {
+    if published.oauth_scope.is_some_and(lacks) {
         Some(SkipReason::MissingScope)
+    } else if endpoint.state != ON {
+        Some(SkipReason::Disabled)
     } else if endpoint.skip_own_events && app_id.is_some() && app_id == published.origin.as_ref() {
         Some(SkipReason::OwnEvent)
     } else {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use domain::attempt::{Attempt, Response, Timings};
 use domain::delivery::Trigger;
 use domain::endpoint::{Endpoint, EndpointState, Subscription};
-use domain::event::{Considered, Event, Fate, Visibility};
+use domain::event::{Considered, Event, EventScope, Fate, Visibility};
 use domain::id::IdSource;
 use domain::limits::{RECORD_BATCH_MAX, RECORD_WAIT_MS};
 use domain::outcome::Outcome;
@@ -100,6 +100,7 @@ impl Bench {
         let event = Event {
             id,
             type_name: "ContactCreate".into(),
+            scope: EventScope::Location,
             location_id: endpoint.owner.id().parse().ok(),
             company_id: None,
             app_id: None,

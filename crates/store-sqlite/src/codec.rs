@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use domain::attempt::{Attempt, HeaderList, Response, Timings};
 use domain::delivery::{EndReason, Status, Trigger};
-use domain::event::{Considered, Fate, SkipReason};
+use domain::event::{Considered, EventScope, Fate, SkipReason};
 use domain::id::{AttemptId, DeliveryId, EndpointId};
 use domain::outcome::Outcome;
 use domain::time::Timestamp;
@@ -43,6 +43,7 @@ const OUTCOMES: [Outcome; 8] = [
     Outcome::Blocked,
     Outcome::Protocol,
 ];
+const EVENT_SCOPES: [EventScope; 3] = [EventScope::Location, EventScope::Company, EventScope::App];
 const SKIP_REASONS: [SkipReason; 4] =
     [SkipReason::Disabled, SkipReason::Filtered, SkipReason::MissingScope, SkipReason::OwnEvent];
 
@@ -54,6 +55,12 @@ fn word_at<T: Copy>(table: &[T], place: i64, what: &'static str) -> Result<T, Fa
     usize::try_from(place).ok().and_then(|place| table.get(place)).copied().ok_or(Fault::Damaged(what))
 }
 
+pub(crate) fn event_scope_number(scope: EventScope) -> i64 {
+    place_in(&EVENT_SCOPES, &scope)
+}
+pub(crate) fn event_scope_of(number: i64) -> Result<EventScope, Fault> {
+    word_at(&EVENT_SCOPES, number, "event's scope")
+}
 pub(crate) fn trigger_number(trigger: Trigger) -> i64 {
     place_in(&TRIGGERS, &trigger)
 }

@@ -68,8 +68,8 @@ impl DaySql {
         let d = suffix(day);
         Self {
             insert_event: format!(
-                "INSERT INTO events_{d} (key, salt, type, location_id, company_id, app_id, hidden, considered, payload) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+                "INSERT INTO events_{d} (key, salt, type, scope, location_id, company_id, app_id, hidden, considered, \
+                 payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
             ),
             insert_delivery: format!(
                 "INSERT INTO deliveries_{d} (key, salt, event_key, event_salt, endpoint_id, type, location_id, \
@@ -101,11 +101,11 @@ fn tables(day: Day) -> String {
     let d = suffix(day);
     format!(
         "CREATE TABLE events_{d} (
-            key INTEGER PRIMARY KEY, salt INTEGER NOT NULL, type TEXT NOT NULL,
+            key INTEGER PRIMARY KEY, salt INTEGER NOT NULL, type TEXT NOT NULL, scope INTEGER NOT NULL,
             location_id TEXT, company_id TEXT, app_id TEXT, hidden INTEGER NOT NULL,
             considered BLOB NOT NULL, payload BLOB NOT NULL) STRICT;
-        CREATE INDEX events_{d}_location ON events_{d} (location_id) WHERE location_id IS NOT NULL;
-        CREATE INDEX events_{d}_company ON events_{d} (company_id) WHERE company_id IS NOT NULL;
+        CREATE INDEX events_{d}_location ON events_{d} (location_id, scope) WHERE location_id IS NOT NULL;
+        CREATE INDEX events_{d}_company ON events_{d} (company_id) WHERE company_id IS NOT NULL AND scope = 1;
         CREATE TABLE deliveries_{d} (
             key INTEGER PRIMARY KEY, salt INTEGER NOT NULL, event_key INTEGER NOT NULL, event_salt INTEGER NOT NULL,
             endpoint_id BLOB NOT NULL, type TEXT NOT NULL, location_id TEXT, trigger INTEGER NOT NULL,

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use domain::delivery::Trigger;
-use domain::event::{Event, Fate, Visibility};
+use domain::event::{Event, EventScope, Fate, Visibility};
 use domain::id::{EndpointId, EventId};
 use domain::location::LocationId;
-use domain::scope::Scope;
+use domain::scope::{Owner, Scope};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use store::StoreError;
@@ -16,7 +16,6 @@ use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
 use store::queue::Claim;
 
-use crate::SqliteStore;
 use crate::days::{self, Day, first_key_of, suffix};
 use crate::fault::Fault;
 use crate::log::{self, DeliveryHead};
@@ -24,6 +23,7 @@ use crate::merge::{KeyRange, Merge, STREAMS_MAX, Source};
 use crate::once::{made_at, once};
 use crate::scope::{locations_of, visible_endpoints};
 use crate::writer::Tx;
+use crate::{SqliteStore, codec};
 
 #[async_trait]
 impl Events for SqliteStore {
@@ -122,18 +122,26 @@ impl World {
         })
     }
 
+    /// Of the events that name a location, those that can be in this world. Anybody who may publish for a company can name a
+    /// foreign location in its events: they must not stand in the way of what is the location's own.
+    fn scopes_naming_a_location(&self) -> &'static [EventScope] {
+        match self {
+            Self::Location(_) => &[EventScope::Location],
+            Self::Company { .. } => &[EventScope::Location, EventScope::Company],
+            Self::All | Self::Endpoints(_) => &EventScope::ALL,
+        }
+    }
+
     fn sees(&self, event: &Event) -> bool {
         event.visibility == Visibility::Listed
             && match self {
                 Self::All => true,
-                Self::Location(id) => event.location_id.as_ref() == Some(id),
-                Self::Company { id, locations } => {
-                    event.company_id.as_ref().is_some_and(|company_id| company_id.as_str() == id)
-                        || event
-                            .location_id
-                            .as_ref()
-                            .is_some_and(|location| locations.contains(location.as_str()))
-                }
+                Self::Location(mine) => matches!(event.owner(), Some(Owner::Location(id)) if id == *mine),
+                Self::Company { id: mine, locations } => match event.owner() {
+                    Some(Owner::Location(id)) => locations.contains(id.as_str()),
+                    Some(Owner::Company(id)) => id.as_str() == mine,
+                    Some(Owner::App(_)) | None => false,
+                },
                 // What it was not sent it may not read either: it may lack the scope for it.
                 Self::Endpoints(mine) => event
                     .considered
@@ -166,20 +174,25 @@ fn fits(event: &Event, filter: &EventFilter, range: KeyRange) -> bool {
         && filter.type_name.as_ref().is_none_or(|name| event.type_name == *name)
 }
 
-/// How a table of events is gone through.
+/// How a table of events is gone through. `Location`: those of the scope that name the location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventOrder {
     Time,
-    Location,
+    Location(EventScope),
     Company,
 }
 
 pub(crate) fn events_sql(day: Day, order: EventOrder) -> String {
     let d = suffix(day);
     let (index, filter) = match order {
-        EventOrder::Time => ("NOT INDEXED".to_owned(), ""),
-        EventOrder::Location => (format!("INDEXED BY events_{d}_location"), "location_id = ?4 AND"),
-        EventOrder::Company => (format!("INDEXED BY events_{d}_company"), "company_id = ?4 AND"),
+        EventOrder::Time => ("NOT INDEXED".to_owned(), String::new()),
+        EventOrder::Location(scope) => (
+            format!("INDEXED BY events_{d}_location"),
+            format!("location_id = ?4 AND scope = {} AND", codec::event_scope_number(scope)),
+        ),
+        EventOrder::Company => {
+            (format!("INDEXED BY events_{d}_company"), "company_id = ?4 AND scope = 1 AND".to_owned())
+        }
     };
     format!(
         "SELECT key, key FROM events_{d} {index} WHERE {filter} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
@@ -259,12 +272,15 @@ fn sources(
                 sources.push(Source::new(undelivered_sql(day, Place::Anywhere), vec![], range))
             }
             (false, Some(id), _) => {
-                sources.push(Source::new(events_sql(day, EventOrder::Location), vec![text(id)], range));
+                let of_scope = |scope: &EventScope| {
+                    Source::new(events_sql(day, EventOrder::Location(*scope)), vec![text(id)], range)
+                };
+                sources.extend(world.scopes_naming_a_location().iter().map(of_scope));
             }
             (false, None, World::Company { id, locations }) if locations.len() < STREAMS_MAX => {
                 sources.push(Source::new(events_sql(day, EventOrder::Company), vec![text(id)], range));
-                let of_location =
-                    |id: &String| Source::new(events_sql(day, EventOrder::Location), vec![text(id)], range);
+                let sql = events_sql(day, EventOrder::Location(EventScope::Location));
+                let of_location = |id: &String| Source::new(sql.clone(), vec![text(id)], range);
                 sources.extend(locations.iter().map(of_location));
             }
             (false, None, _) => sources.push(Source::new(events_sql(day, EventOrder::Time), vec![], range)),

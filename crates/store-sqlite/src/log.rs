@@ -62,7 +62,7 @@ pub(crate) fn attempts_sql(day: days::Day) -> String {
 }
 pub(crate) fn event_sql(day: days::Day) -> String {
     format!(
-        "SELECT key, salt, type, location_id, company_id, app_id, hidden, considered FROM events_{} WHERE key = ?1",
+        "SELECT key, salt, type, location_id, company_id, app_id, hidden, considered, scope FROM events_{} WHERE key = ?1",
         suffix(day)
     )
 }
@@ -317,6 +317,7 @@ pub(crate) fn event_without_payload(conn: &Connection, key: i64) -> Result<Optio
         Ok(Event {
             id: EventId::from_parts(row.get(0)?, row.get(1)?),
             type_name: row.get::<_, Arc<str>>(2)?,
+            scope: codec::event_scope_of(row.get(8)?)?,
             location_id: tenant_id(row.get(3)?)?,
             company_id: tenant_id(row.get(4)?)?,
             app_id: tenant_id(row.get(5)?)?,
@@ -338,6 +339,7 @@ pub(crate) fn insert_event(tx: &mut Tx<'_>, event: &Event) -> Result<(), Fault> 
         event.id.key(),
         event.id.salt(),
         &*event.type_name,
+        codec::event_scope_number(event.scope),
         event.location_id.as_ref().map(|id| id.as_str()),
         event.company_id.as_ref().map(|id| id.as_str()),
         event.app_id.as_ref().map(|id| id.as_str()),

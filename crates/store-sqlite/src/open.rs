@@ -10,6 +10,7 @@ use domain::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use store::vault::Vault;
 
+use crate::days;
 use crate::fault::Fault;
 use crate::log;
 
@@ -23,12 +24,34 @@ pub(crate) const PAGE_BYTES: u32 = 4_096;
 /// Another program, a backup for one, may hold the file for a moment.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// Forward only, in order; the number of the last is the schema's version.
-const MIGRATIONS: [&str; 4] = [
-    include_str!("../migrations/0001_first.sql"),
-    include_str!("../migrations/0002_held.sql"),
-    include_str!("../migrations/0003_health.sql"),
-    include_str!("../migrations/0004_access.sql"),
+const MIGRATIONS: [Migration; 5] = [
+    Migration::Once(include_str!("../migrations/0001_first.sql")),
+    Migration::Once(include_str!("../migrations/0002_held.sql")),
+    Migration::Once(include_str!("../migrations/0003_health.sql")),
+    Migration::Once(include_str!("../migrations/0004_access.sql")),
+    Migration::EachDay(include_str!("../migrations/0005_event_scope.sql")),
 ];
+
+enum Migration {
+    Once(&'static str),
+    /// For the tables of each day there is, where `{d}` stands for the day's suffix.
+    EachDay(&'static str),
+}
+
+impl Migration {
+    fn run(&self, conn: &Connection) -> Result<(), Fault> {
+        match self {
+            Self::Once(sql) => conn.execute_batch(sql)?,
+            Self::EachDay(sql) => {
+                for day in days::all(conn)? {
+                    conn.execute_batch(&sql.replace("{d}", &days::suffix(day)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
 pub(crate) const CANARY: &[u8] = b"hoopoe";
 pub(crate) const CANARY_CONTEXT: &str = "meta/canary";
 
@@ -180,7 +203,7 @@ fn migrate(conn: &mut Connection) -> Result<Result<(), OpenError>, Fault> {
     }
     for version in found..known {
         let tx = conn.transaction()?;
-        tx.execute_batch(MIGRATIONS[version as usize])?;
+        MIGRATIONS[version as usize].run(&tx)?;
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", version + 1)?;
         tx.commit()?;

@@ -105,6 +105,7 @@ fn prepare(api: &Api, endpoint: &Endpoint, body: &[u8]) -> Result<(Event, Claime
     let mut event = Event {
         id: event_id,
         type_name: event_type.type_name().clone(),
+        scope: EventScope::of(&endpoint.owner),
         location_id: None,
         company_id: None,
         app_id: None,
@@ -168,16 +169,9 @@ fn first_subscribed<'a>(api: &'a Api, endpoint: &Endpoint) -> &'a EventType {
     let types = api.catalogue.types();
     let first = match &endpoint.subscription {
         Subscription::Types(names) => names.first().and_then(|name| api.catalogue.find(name)),
-        Subscription::All => types.iter().find(|event_type| fits(event_type.scope(), &endpoint.owner)),
+        Subscription::All => {
+            types.iter().find(|event_type| event_type.scope() == EventScope::of(&endpoint.owner))
+        }
     };
     first.unwrap_or(&types[0])
-}
-
-fn fits(scope: EventScope, owner: &Owner) -> bool {
-    matches!(
-        (scope, owner),
-        (EventScope::Location, Owner::Location(_))
-            | (EventScope::Company, Owner::Company(_))
-            | (EventScope::App, Owner::App(_))
-    )
 }

@@ -114,6 +114,7 @@ pub(crate) fn publication(
     let event = Event {
         id,
         type_name: api.catalogue.get(inspected.event_type).type_name().clone(),
+        scope: inspected.scope,
         location_id: inspected.location_id,
         company_id: inspected.company_id,
         app_id: inspected.app_id,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::endpoint::{Endpoint, EndpointPatch, EndpointState, Subscription};
-use domain::event::{Considered, Event, Fate, Visibility};
+use domain::event::{Considered, Event, EventScope, Fate, Visibility};
 use domain::id::{DeliveryId, EndpointId};
 use domain::scope::{Owner, Scope};
 use domain::secret::{SecretText, Secrets};
@@ -93,6 +93,7 @@ impl People {
         let mut event = Event {
             id,
             type_name: "ContactCreate".into(),
+            scope: EventScope::Location,
             location_id: None,
             company_id: None,
             app_id: None,

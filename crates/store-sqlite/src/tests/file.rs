@@ -40,9 +40,46 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
     store.close().await;
     let file = Connection::open(dir.path().join("hoopoe.db")).unwrap();
     file.pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(open(dir.path()), Err(OpenError::SchemaNewer { found: 99, known: 4 })));
+    assert!(matches!(open(dir.path()), Err(OpenError::SchemaNewer { found: 99, .. })));
     let version: i64 = file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
+}
+
+/// Version 4 did not store whose an event is.
+#[tokio::test]
+async fn a_file_of_before_learns_whose_its_events_are() {
+    let world = World::new();
+    let endpoint = world.endpoint().await;
+    let types = ["ContactCreate", "LocationUpdate", "PlanChange", "UserCreate", "UserCreate"];
+    let mut ids = Vec::new();
+    for (place, type_name) in types.into_iter().enumerate() {
+        let mut publication = world.publication(&endpoint, NOW.plus_millis(place as i64));
+        let event = &mut publication.event;
+        (event.type_name, event.company_id) = (type_name.into(), Some("agency".parse().unwrap()));
+        event.app_id = Some("app".parse().unwrap());
+        if place == 4 {
+            event.location_id = None;
+        }
+        ids.push(event.id);
+        world.store.publish(vec![publication], None).await.unwrap();
+    }
+    let World { store, dir, .. } = world;
+    store.close().await;
+    let file = Connection::open(dir.path().join("hoopoe.db")).unwrap();
+    let back_to_4 = "DROP INDEX events_20231114_location; DROP INDEX events_20231114_company;
+        ALTER TABLE events_20231114 DROP COLUMN scope;
+        CREATE INDEX events_20231114_location ON events_20231114 (location_id) WHERE location_id IS NOT NULL;
+        CREATE INDEX events_20231114_company ON events_20231114 (company_id) WHERE company_id IS NOT NULL;
+        PRAGMA user_version = 4;";
+    file.execute_batch(back_to_4).unwrap();
+    drop(file);
+    let store = open(dir.path()).unwrap();
+    let (location, company) =
+        (Scope::Location("loc".parse().unwrap()), Scope::Company("agency".parse().unwrap()));
+    for (scope, expected) in [(location, vec![ids[3], ids[0]]), (company, vec![ids[4], ids[1]])] {
+        let page = store.list_events(&scope, EventFilter::default(), PAGE).await.unwrap();
+        assert_eq!(page.rows.iter().map(|event| event.id).collect::<Vec<_>>(), expected, "{scope:?}");
+    }
 }
 
 #[test]

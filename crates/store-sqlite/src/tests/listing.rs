@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::delivery::{Delivery, EndReason, Status};
 use domain::endpoint::{Endpoint, EndpointPatch, EndpointState, Subscription};
-use domain::event::{Considered, Event, Fate, SkipReason, Visibility};
+use domain::event::{Considered, Event, EventScope, Fate, SkipReason, Visibility};
 use domain::id::EventId;
 use domain::location::Location;
 use domain::retry::Verdict;
@@ -109,7 +109,13 @@ impl History {
         let event = Event {
             id,
             type_name: ["ContactCreate", "NoteCreate"][place % 2].into(),
-            company_id: location.is_none().then(|| "agency".parse().unwrap()),
+            // Some events of a company name a location, and some of a location a company that it is not of.
+            scope: if location.is_none() || place % 5 == 1 {
+                EventScope::Company
+            } else {
+                EventScope::Location
+            },
+            company_id: (location.is_none() || place % 5 < 3).then(|| "agency".parse().unwrap()),
             location_id: location,
             app_id: None,
             payload: format!("payload {place}").into_bytes().into(),
@@ -349,10 +355,12 @@ fn event_is_wanted(filter: &EventFilter, event: &Event) -> bool {
 
 fn sees_event(history: &History, scope: &Scope, event: &Event) -> bool {
     let location = event.location_id.as_ref().map(|id| id.as_str());
+    let of_location = event.scope == EventScope::Location;
     match scope {
         Scope::Platform => true,
-        Scope::Location(mine) => location == Some(mine.as_str()),
-        Scope::Company(mine) => event.company_id.as_ref() == Some(mine) || location == Some("one"),
+        Scope::Location(mine) => of_location && location == Some(mine.as_str()),
+        Scope::Company(_) if of_location => location == Some("one"),
+        Scope::Company(mine) => event.company_id.as_ref() == Some(mine),
         Scope::App(mine) => event.considered.iter().any(|one| {
             let endpoint = history.endpoints.iter().find(|endpoint| endpoint.id == one.endpoint_id).unwrap();
             endpoint.owner == Owner::App(mine.clone()) && matches!(one.fate, Fate::Delivery(_))

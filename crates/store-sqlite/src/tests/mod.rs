@@ -13,7 +13,7 @@ use bytes::Bytes;
 use domain::attempt::{Attempt, HeaderList, Timings};
 use domain::delivery::Trigger;
 use domain::endpoint::{Endpoint, EndpointState, Subscription};
-use domain::event::{Considered, Event, Fate, Visibility};
+use domain::event::{Considered, Event, EventScope, Fate, Visibility};
 use domain::id::IdSource;
 use domain::outcome::Outcome;
 use domain::retry::Verdict;
@@ -76,6 +76,7 @@ impl World {
         let event = Event {
             id,
             type_name: "ContactCreate".into(),
+            scope: EventScope::Location,
             location_id: Some("loc".parse().unwrap()),
             company_id: None,
             app_id: None,

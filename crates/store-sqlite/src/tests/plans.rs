@@ -1,5 +1,6 @@
 //! Every statement that traffic or a listing runs is answered from an index in its order: nothing is scanned or sorted.
 
+use domain::event::EventScope;
 use rusqlite::Connection;
 
 use super::World;
@@ -199,7 +200,8 @@ fn listings(day: i64) -> Vec<String> {
         listings.extend(held_keys_sql(order));
     }
     listings.extend(
-        [EventOrder::Time, EventOrder::Location, EventOrder::Company].map(|order| events_sql(day, order)),
+        [EventOrder::Time, EventOrder::Location(EventScope::Company), EventOrder::Company]
+            .map(|order| events_sql(day, order)),
     );
     for place in [Place::Anywhere, Place::OneLocation] {
         listings.push(undelivered_sql(day, place));

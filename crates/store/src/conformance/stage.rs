@@ -10,7 +10,7 @@ use bytes::Bytes;
 use domain::attempt::{Attempt, Response, Timings};
 use domain::delivery::{Delivery, Status, Trigger};
 use domain::endpoint::{Endpoint, EndpointState, Subscription};
-use domain::event::{Considered, Event, Fate, SkipReason, Visibility};
+use domain::event::{Considered, Event, EventScope, Fate, SkipReason, Visibility};
 use domain::id::{DeliveryId, EndpointId, EventId, IdSource};
 use domain::location::Location;
 use domain::outcome::Outcome;
@@ -286,6 +286,7 @@ where
 pub(super) struct Draft<'a> {
     made_at: Timestamp,
     type_name: &'a str,
+    /// Whose it is, then what else it names.
     scopes: Vec<Scope>,
     payload: Bytes,
     to: Vec<(EndpointId, Result<Hold, SkipReason>)>,
@@ -300,7 +301,7 @@ impl<'a> Draft<'a> {
     pub(super) fn of_type(self, type_name: &'a str) -> Self {
         Self { type_name, ..self }
     }
-    /// Carries the id of this location, company or app.
+    /// Carries the id of this location, company or app. It is the event's own if it is the first.
     pub(super) fn of(mut self, scope: Scope) -> Self {
         self.scopes.push(scope);
         self
@@ -328,6 +329,11 @@ impl<'a> Draft<'a> {
         let mut event = Event {
             id,
             type_name: self.type_name.into(),
+            scope: match self.scopes.first() {
+                Some(Scope::Company(_)) => EventScope::Company,
+                Some(Scope::App(_)) => EventScope::App,
+                _ => EventScope::Location,
+            },
             location_id: None,
             company_id: None,
             app_id: None,

@@ -1,6 +1,7 @@
 //! Whose world is whose: platform, company, location and app see exactly their own, and the rest is not found.
 
 use domain::event::SkipReason;
+use domain::id::EventId;
 use domain::retry::Verdict;
 use domain::scope::Scope;
 
@@ -71,23 +72,31 @@ pub async fn events_are_seen_by_their_own_world_only(stage: &mut Stage) {
     let inside = stage.send(Draft::at(NOW).of(location("in"))).await.event.id;
     let outside = stage.send(Draft::at(NOW).of(location("out")).held_for(&of_app)).await.event.id;
     let of_co = stage.send(Draft::at(NOW).of(company("co")).held_for(&of_company)).await.event.id;
-    // The company's id in a payload is enough for the company to see it, but not for another location.
-    let both = Draft::at(NOW).of(location("out")).of(company("co"));
-    let both = stage.send(both.skipping(&of_app, SkipReason::MissingScope)).await.event.id;
-    let apps = stage.send(Draft::at(NOW).of(app("app"))).await.event.id;
-    let all = [inside, outside, of_co, both, apps];
+    // Whom else an event names is data.
+    let naming = |whose: Scope| Draft::at(NOW).of(whose);
+    let location_s = naming(location("out")).of(company("co")).of(app("other"));
+    let location_s = stage.send(location_s.skipping(&of_app, SkipReason::MissingScope)).await.event.id;
+    let company_s = stage.send(naming(company("other")).of(location("in")).of(app("app"))).await.event.id;
+    let app_s = stage.send(naming(app("app")).of(location("in")).of(company("co"))).await.event.id;
+    let all = [inside, outside, of_co, location_s, company_s, app_s];
     for scope in everyone() {
         let expected = match &scope {
-            Scope::Platform => vec![apps, both, of_co, outside, inside],
-            Scope::Company(id) if id.as_str() == "co" => vec![both, of_co, inside],
+            Scope::Platform => vec![app_s, company_s, location_s, of_co, outside, inside],
+            Scope::Company(id) if id.as_str() == "co" => vec![of_co, inside],
+            Scope::Company(_) => vec![company_s],
             Scope::Location(id) if id.as_str() == "in" => vec![inside],
-            Scope::Location(_) => vec![both, outside],
-            // Not `both`, for which it lacks the scope.
+            Scope::Location(_) => vec![location_s, outside],
+            // Not the location's that it lacks the scope for, nor its own that it was not sent.
             Scope::App(id) if id.as_str() == "app" => vec![outside],
-            Scope::Company(_) | Scope::App(_) => vec![],
+            Scope::App(_) => vec![],
         };
         assert_eq!(stage.events_seen(&scope).await, expected, "{scope:?}");
         assert_eq!(stage.events_in(&scope, EventFilter::default(), 1).await, expected, "{scope:?}");
+        // A filter by location asks what the event names, within the same world.
+        let in_filter = EventFilter { location_id: Some("in".parse().unwrap()), ..Default::default() };
+        let naming_in = |id: &EventId| [inside, company_s, app_s].contains(id);
+        let filtered: Vec<_> = expected.iter().copied().filter(naming_in).collect();
+        assert_eq!(stage.events_in(&scope, in_filter, 50).await, filtered, "{scope:?}");
         for id in all {
             match expected.contains(&id) {
                 true => assert_eq!(stage.event(&scope, id).await.unwrap().id, id),
