@@ -76,8 +76,9 @@ pub(crate) async fn list_api_keys(
 
 /// Make an API key.
 ///
-/// The key is in this answer only. It sees its owner's world and nothing else. A session cannot make keys, since they would
-/// outlive it; the operator's own can.
+/// The key is in this answer only. It sees its owner's world and nothing else. It ends with the key that makes it at the
+/// latest, which is also when it ends if `expiresAt` is left out. A session cannot make keys, since they would outlive it; the
+/// operator's own can. What a company's key makes for a location ends when the location leaves the company.
 #[utoipa::path(
     post, path = "/v1/api-keys", operation_id = "createApiKey", tag = "API keys",
     params(("idempotency-key" = Option<String>, Header, description = "1 to 255 printable ASCII characters")),
@@ -91,13 +92,15 @@ pub(crate) async fn create_api_key(
 ) -> Result<Response, Problem> {
     once(&api, &caller, &command, async |keep| {
         let now = api.clock.now();
-        let NewKey { name, scope, permissions, expires_at } = new_key(&command.body, now)?;
+        let NewKey { name, scope, permissions, expires_at } =
+            new_key(&command.body, caller.key_ends_at(), now)?;
         no_more_than_own(&caller, &permissions)?;
         nothing_that_outlives(&caller)?;
         let key = generated(KEY_PREFIX)?;
         let hash = Sha256::digest(&key).into();
         let id = api.ids.api_key(now);
-        let new = ApiKey { id, name, scope, permissions, hash, expires_at, last_used_at: None };
+        let granted_by = caller.grants(&scope);
+        let new = ApiKey { id, name, scope, granted_by, permissions, hash, expires_at, last_used_at: None };
         let keep =
             keep.answer(|stored: &ApiKey| (StatusCode::CREATED, answer::bytes(&created(stored, None))));
         let store = caller.store(&api);
@@ -168,7 +171,8 @@ struct NewKey {
     expires_at: Option<Timestamp>,
 }
 
-fn new_key(body: &[u8], now: Timestamp) -> Result<NewKey, Problem> {
+/// `ends_at`: when the key that makes it ends.
+fn new_key(body: &[u8], ends_at: Option<Timestamp>, now: Timestamp) -> Result<NewKey, Problem> {
     let mut fields = Fields::of(body)?;
     let scope = Scope::of(fields.owner(None));
     fields.require("name");
@@ -179,14 +183,20 @@ fn new_key(body: &[u8], now: Timestamp) -> Result<NewKey, Problem> {
     let name = given.value().unwrap_or_default();
     fields.require("permissions");
     let permissions = permissions(&mut fields, &Permission::ALL);
-    let expires_at = fields.parsed("expiresAt", |text| future(text, now)).value();
+    let given = fields.parsed("expiresAt", |text| time_until(text, now, ends_at)).value();
     fields.finish()?;
+    let expires_at = given.or(ends_at);
     Ok(NewKey { name, scope, permissions, expires_at })
 }
 
-fn future(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+/// In the future, and not after `end`.
+fn time_until(text: &str, now: Timestamp, end: Option<Timestamp>) -> Result<Timestamp, String> {
     let at: Timestamp = text.parse().map_err(|fault: domain::time::TimestampFault| format!("is {fault}"))?;
-    if at > now { Ok(at) } else { Err("must be in the future".to_owned()) }
+    match end {
+        _ if at <= now => Err("must be in the future".to_owned()),
+        Some(end) if at > end => Err(format!("must not be after {end}, when the key that makes it ends")),
+        _ => Ok(at),
+    }
 }
 
 /// Those of `known` that are named, each once.
@@ -241,6 +251,7 @@ mod tests {
     fn a_key_needs_a_name_and_permissions_and_may_expire_later() {
         let key = new_key(
             br#"{"name":"ci","permissions":["view","publish","view"],"expiresAt":"2030-01-01T00:00:00Z"}"#,
+            None,
             NOW,
         );
         assert_eq!(key.unwrap().permissions, [Permission::View, Permission::Publish]);
@@ -258,8 +269,25 @@ mod tests {
             (r#"{"name":"x","permissions":["view"],"locationId":"a","appId":"b"}"#, Code::InvalidRequest),
             (r#"{"name":"x","permissions":["view"],"key":"hpk_a"}"#, Code::UnknownField),
         ] {
-            assert_eq!(new_key(body.as_bytes(), NOW).unwrap_err().code, code, "{body}");
+            assert_eq!(new_key(body.as_bytes(), None, NOW).unwrap_err().code, code, "{body}");
         }
+    }
+
+    #[test]
+    fn a_key_ends_no_later_than_the_one_that_makes_it() {
+        let end: Timestamp = "2030-01-01T00:00:00Z".parse().unwrap();
+        let of = |field: &str| {
+            new_key(format!(r#"{{"name":"x","permissions":["view"]{field}}}"#).as_bytes(), Some(end), NOW)
+        };
+        assert_eq!(of("").unwrap().expires_at, Some(end));
+        assert_eq!(of(r#","expiresAt":null"#).unwrap().expires_at, Some(end));
+        assert_eq!(of(r#","expiresAt":"2030-01-01T00:00:00Z""#).unwrap().expires_at, Some(end));
+        assert_eq!(
+            of(r#","expiresAt":"2029-01-01T00:00:00Z""#).unwrap().expires_at,
+            Some(end.plus_seconds(-365 * 86_400))
+        );
+        let late = of(r#","expiresAt":"2030-01-01T00:00:00.001Z""#).unwrap_err();
+        assert_eq!(late.code, Code::InvalidRequest);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::audit::Action;
 use domain::limits::TENANT_ID_LENGTH_MAX;
+use domain::scope::Scope;
 use http::Uri;
 use store::audit::AuditFilter;
 
@@ -60,5 +61,10 @@ pub(crate) async fn list_audit(
         .filter(filter.span.since)
         .filter(filter.span.until);
     let page = api.store.list_audit(&caller.scope, filter, list.request(&wish)?).await?;
-    Ok(answer::ok(&list.listing(page, |entry| AuditView::of(entry, &caller.scope))))
+    let routes = api.store.routes().read();
+    let sees = |scope: &Scope| match scope.owner() {
+        Some(owner) => routes.sees(&caller.scope, &owner),
+        None => caller.scope == Scope::Platform,
+    };
+    Ok(answer::ok(&list.listing(page, |entry| AuditView::of(entry, sees))))
 }

@@ -9,6 +9,7 @@ use domain::api_key::{ApiKey, Permission};
 use domain::audit::Actor;
 use domain::scope::{Owner, Scope};
 use domain::session::Session;
+use domain::time::Timestamp;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, header};
 use sha2::{Digest, Sha256};
@@ -89,12 +90,36 @@ impl Caller {
         }
     }
 
+    /// By whose authority something that acts for `scope` is made: what a company makes for its location is the company's gift,
+    /// and so is what is made with that.
+    pub(crate) fn grants(&self, scope: &Scope) -> Scope {
+        let granted_by = match &self.who {
+            Who::PlatformKey => &Scope::Platform,
+            Who::ApiKey(key) => &key.value.granted_by,
+            Who::Session(session) => &session.value.granted_by,
+        };
+        if self.scope == *scope { granted_by.clone() } else { self.scope.clone() }
+    }
+
+    /// When the key that calls ends: what it makes ends no later.
+    pub(crate) fn key_ends_at(&self) -> Option<Timestamp> {
+        match &self.who {
+            Who::ApiKey(key) => key.value.expires_at,
+            Who::PlatformKey | Who::Session(_) => None,
+        }
+    }
+
     /// The store through which this caller changes something, so that the audit log tells who did.
     pub(crate) fn store(&self, api: &Api) -> Arc<dyn Store> {
         let actor = match &self.who {
             Who::PlatformKey => Actor::PlatformKey,
-            Who::ApiKey(key) => Actor::ApiKey { id: key.value.id, name: key.value.name.clone() },
-            Who::Session(session) => Actor::Session(session.value.id),
+            Who::ApiKey(key) => {
+                let ApiKey { id, name, scope, .. } = &key.value;
+                Actor::ApiKey { id: *id, name: name.clone(), scope: scope.clone() }
+            }
+            Who::Session(session) => {
+                Actor::Session { id: session.value.id, scope: session.value.scope.clone() }
+            }
         };
         audited(api, actor, &self.from)
     }

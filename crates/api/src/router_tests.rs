@@ -174,6 +174,7 @@ async fn a_permission_that_is_missing_is_403_and_an_expired_key_401() {
             id,
             name: "k".into(),
             scope: Scope::Platform,
+            granted_by: Scope::Platform,
             permissions,
             hash,
             expires_at,
@@ -198,8 +199,16 @@ async fn the_master_key_is_the_platform_s_affair() {
         let key = "hpk_another-key-of-some-length-0123456";
         let id = IdSource::seeded(3).api_key(NOW);
         let hash = Sha256::digest(key).into();
-        let stored =
-            ApiKey { id, name: "k".into(), scope, permissions, hash, expires_at: None, last_used_at: None };
+        let stored = ApiKey {
+            id,
+            name: "k".into(),
+            scope,
+            granted_by: Scope::Platform,
+            permissions,
+            hash,
+            expires_at: None,
+            last_used_at: None,
+        };
         let store = NoStore { keys: vec![Arc::new(Known::new(stored, None))], ..NoStore::default() };
         let mut asked = request("POST", route, "");
         asked.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());

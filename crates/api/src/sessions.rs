@@ -64,7 +64,7 @@ pub(crate) struct PortalSessionBody {
     /// Of `manage` and `view`; no more than the caller's own. `["view"]` by default.
     #[schema(min_items = 1)]
     permissions: Option<Vec<String>>,
-    /// How long the session lasts.
+    /// How long the session lasts; it ends with the key that makes it at the latest.
     #[schema(minimum = 60, maximum = 604_800, default = 3_600)]
     ttl_seconds: Option<u32>,
 }
@@ -92,7 +92,10 @@ pub(crate) async fn create_portal_session(
         let wish = Wish::read(&command.body)?;
         no_more_than_own(&caller, &wish.permissions)?;
         let (code, login_code) = login_code(now)?;
-        let session = wish.session(api.ids.session(now), now);
+        let granted_by = caller.grants(&wish.scope);
+        let mut session = wish.session(api.ids.session(now), granted_by, now);
+        let ends_at = caller.key_ends_at().unwrap_or(session.expires_at);
+        session.expires_at = session.expires_at.min(ends_at);
         let keep = keep.answer(move |session: &Session| {
             (StatusCode::CREATED, answer::bytes(&link(session, login_code, None)))
         });
@@ -136,10 +139,11 @@ impl Wish {
         Ok(Self { scope, permissions, seconds: i64::from(seconds) })
     }
 
-    fn session(self, id: SessionId, now: Timestamp) -> Session {
+    fn session(self, id: SessionId, granted_by: Scope, now: Timestamp) -> Session {
         Session {
             id,
             scope: self.scope,
+            granted_by,
             permissions: self.permissions,
             expires_at: now.plus_seconds(self.seconds),
             opened_at: None,
@@ -165,7 +169,7 @@ pub(crate) async fn operators_link(api: &Api, base: &str) -> Result<String, Link
     let now = api.clock.now();
     let (code, login_code) = login_code(now).map_err(|_| LinkFault::NoRandomness)?;
     let wish = Wish { scope: Scope::Platform, permissions: PERMISSIONS.to_vec(), seconds: OPERATORS_SECONDS };
-    let session = wish.session(api.ids.session(now), now);
+    let session = wish.session(api.ids.session(now), Scope::Platform, now);
     let store = audited(api, Actor::System, &From::default());
     // The operator's links are not bounded: one is made at every start.
     store.create_session(&Scope::Platform, session, login_code, usize::MAX, None).await?;

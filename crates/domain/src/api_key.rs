@@ -33,6 +33,9 @@ pub struct ApiKey {
     pub id: ApiKeyId,
     pub name: String,
     pub scope: Scope,
+    /// By whose authority it was made: the platform's, its own owner's, or that of the company which its location was under.
+    /// What a company gave ends when the location leaves it.
+    pub granted_by: Scope,
     pub permissions: Vec<Permission>,
     /// SHA-256 of the whole key string; a key has at least 256 random bits or is the operator's own choice.
     pub hash: [u8; 32],

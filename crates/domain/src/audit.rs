@@ -6,21 +6,35 @@ use std::net::IpAddr;
 use bytes::Bytes;
 
 use crate::id::{ApiKeyId, AuditId, SessionId};
-use crate::scope::Owner;
+use crate::scope::{Owner, Scope};
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// The operator's own key, from the server's environment.
     PlatformKey,
-    /// `name` as it was then.
+    /// `name` as it was then; `scope`: whose key it is.
     ApiKey {
         id: ApiKeyId,
         name: String,
+        scope: Scope,
     },
-    Session(SessionId),
+    Session {
+        id: SessionId,
+        scope: Scope,
+    },
     /// Hoopoe itself: at its start, or on what a receiver answered.
     System,
+}
+
+impl Actor {
+    /// Whose key or session it was; what Hoopoe does by itself is the platform's.
+    pub fn scope(&self) -> &Scope {
+        match self {
+            Self::ApiKey { scope, .. } | Self::Session { scope, .. } => scope,
+            Self::PlatformKey | Self::System => &Scope::Platform,
+        }
+    }
 }
 
 macro_rules! actions {

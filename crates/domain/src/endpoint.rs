@@ -111,7 +111,8 @@ pub struct EndpointPatch {
     pub url: Option<Arc<str>>,
     pub description: Option<String>,
     pub subscription: Option<Subscription>,
-    pub headers: Option<Vec<(String, SecretText)>>,
+    /// All of them; a value that is `None` stays as it is stored, and where nothing is stored any more, the header goes.
+    pub headers: Option<Vec<(String, Option<SecretText>)>>,
     /// `Some(None)` goes back to the server's schedule.
     pub retry_schedule: Option<Option<Vec<u32>>>,
     pub skip_own_events: Option<bool>,
@@ -124,7 +125,8 @@ impl EndpointPatch {
         changed.url = self.url.unwrap_or(changed.url);
         changed.description = self.description.unwrap_or(changed.description);
         changed.subscription = self.subscription.unwrap_or(changed.subscription);
-        changed.headers = self.headers.unwrap_or(changed.headers);
+        changed.headers =
+            self.headers.map_or(changed.headers, |headers| with_kept(headers, &endpoint.headers));
         changed.retry_schedule = self.retry_schedule.unwrap_or(changed.retry_schedule);
         changed.skip_own_events = self.skip_own_events.unwrap_or(changed.skip_own_events);
         changed.state = match self.enabled {
@@ -135,6 +137,18 @@ impl EndpointPatch {
         changed.updated_at = now;
         changed
     }
+}
+
+fn with_kept(
+    headers: Vec<(String, Option<SecretText>)>,
+    stored: &[(String, SecretText)],
+) -> Vec<(String, SecretText)> {
+    let value_of =
+        |name: &str| stored.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    headers
+        .into_iter()
+        .filter_map(|(name, given)| given.or_else(|| value_of(&name)).map(|value| (name, value)))
+        .collect()
 }
 
 fn enabled(state: EndpointState, now: Timestamp) -> EndpointState {
@@ -164,5 +178,20 @@ mod tests {
         assert_eq!(some, Subscription::Types(vec!["ContactCreate".into(), "NoteCreate".into()]));
         assert!(some.wants("NoteCreate") && !some.wants("NoteDelete"));
         assert!(Subscription::All.wants("WhateverComes"));
+    }
+
+    /// Two changes at once: what one of them keeps is what the other has stored by then.
+    #[test]
+    fn a_kept_header_is_as_it_is_when_the_change_is_made() {
+        let secret = |text: &str| SecretText::new(text.to_owned());
+        let stored = vec![("x-a".to_owned(), secret("new a")), ("x-b".to_owned(), secret("b"))];
+        let asked = vec![
+            ("x-a".to_owned(), None),
+            ("x-b".to_owned(), Some(secret("new b"))),
+            ("x-gone".to_owned(), None),
+        ];
+        let kept = with_kept(asked, &stored);
+        let texts: Vec<_> = kept.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        assert_eq!(texts, [("x-a", "new a"), ("x-b", "new b")]);
     }
 }

@@ -42,6 +42,10 @@ macro_rules! ids {
             pub fn key(self) -> i64 { key_of(self.0) }
             /// The 58 random bits that [`key`](Self::key) leaves out.
             pub fn salt(self) -> i64 { (self.0 & ((1 << SALT_BITS) - 1)) as i64 }
+            /// Another id of the same moment, for what comes with this one.
+            pub fn sibling(self) -> Self {
+                Self::from_parts(self.key(), (self.salt() + 1) & ((1 << SALT_BITS) - 1))
+            }
             /// The id again, from its two halves.
             pub fn from_parts(key: i64, salt: i64) -> Self { Self(join(key, salt)) }
         }

@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 pub struct Session {
     pub id: SessionId,
     pub scope: Scope,
+    /// As an API key's: by whose authority it was made.
+    pub granted_by: Scope,
     /// `manage` and `view`; a session never publishes.
     pub permissions: Vec<Permission>,
     pub expires_at: Timestamp,

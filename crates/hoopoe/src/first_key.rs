@@ -49,6 +49,7 @@ pub async fn make(
         id: ids.api_key(now),
         name: NAME.to_owned(),
         scope: Scope::Platform,
+        granted_by: Scope::Platform,
         permissions: Permission::ALL.to_vec(),
         hash: Sha256::digest(text.as_bytes()).into(),
         expires_at: None,

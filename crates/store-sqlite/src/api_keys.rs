@@ -7,7 +7,7 @@ use domain::api_key::{ApiKey, Permission};
 use domain::audit::{Action, Object};
 use domain::id::ApiKeyId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
-use domain::scope::Scope;
+use domain::scope::{Owner, Scope};
 use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 use store::StoreError;
@@ -28,11 +28,15 @@ use crate::sessions;
 use crate::walk::page_of;
 use crate::writer::Tx;
 
-pub(crate) const INSERT: &str = "INSERT INTO api_keys (id, name, owner_kind, owner_id, permissions, hash, expires_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-pub(crate) const BY_ID: &str = "SELECT id, name, owner_kind, owner_id, permissions, hash, expires_at, last_used_at FROM api_keys WHERE id = ?1";
-pub(crate) const LIST: &str = "SELECT id, name, owner_kind, owner_id, permissions, hash, expires_at, last_used_at FROM api_keys \
-    WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+pub(crate) const INSERT: &str = "INSERT INTO api_keys (id, name, owner_kind, owner_id, permissions, hash, expires_at, \
+    granted_kind, granted_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+pub(crate) const BY_ID: &str = "SELECT id, name, owner_kind, owner_id, permissions, hash, expires_at, last_used_at, \
+    granted_kind, granted_id FROM api_keys WHERE id = ?1";
+pub(crate) const LIST: &str = "SELECT id, name, owner_kind, owner_id, permissions, hash, expires_at, last_used_at, \
+    granted_kind, granted_id FROM api_keys WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+pub(crate) const GRANTED: &str = "SELECT id, name, owner_kind, owner_id, permissions, hash, expires_at, last_used_at, \
+    granted_kind, granted_id FROM api_keys INDEXED BY api_keys_owner \
+    WHERE owner_kind = ?1 AND owner_id = ?2 AND granted_kind = ?3 AND granted_id = ?4";
 pub(crate) const DELETE: &str = "DELETE FROM api_keys WHERE id = ?1";
 pub(crate) const COUNT_OF_OWNER: &str =
     "SELECT count(*) FROM api_keys INDEXED BY api_keys_owner WHERE owner_kind = ?1 AND owner_id = ?2";
@@ -161,6 +165,8 @@ pub(crate) fn permissions_of(text: &str) -> Result<Vec<Permission>, Fault> {
 fn insert(conn: &Connection, key: &ApiKey) -> Result<(), Fault> {
     let owner = key.scope.owner();
     let (owner_kind, owner_id) = owner_columns(owner.as_ref());
+    let granted_by = key.granted_by.owner();
+    let (granted_kind, granted_id) = owner_columns(granted_by.as_ref());
     conn.prepare_cached(INSERT)?.execute(params![
         key.id.bits().to_be_bytes(),
         key.name,
@@ -169,6 +175,8 @@ fn insert(conn: &Connection, key: &ApiKey) -> Result<(), Fault> {
         permissions_text(&key.permissions),
         key.hash,
         key.expires_at.map(Timestamp::as_millis),
+        granted_kind,
+        granted_id,
     ])?;
     Ok(())
 }
@@ -180,6 +188,7 @@ fn of_row(row: &Row<'_>) -> Result<ApiKey, Fault> {
         id: ApiKeyId::from_bits(u128::from_be_bytes(row.get(0)?)),
         name: row.get(1)?,
         scope: Scope::of(owner_of_columns(&kind, &owner_id)?),
+        granted_by: Scope::of(owner_of_columns(&row.get::<_, String>(8)?, &row.get::<_, String>(9)?)?),
         permissions: permissions_of(&permissions)?,
         hash: row.get(5)?,
         expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
@@ -207,8 +216,30 @@ fn delete(tx: &mut Tx<'_>, scope: &Scope, id: ApiKeyId) -> Result<(), Fault> {
     if !sees(tx.conn, scope, &key.scope)? {
         return Err(StoreError::NotFound.into());
     }
-    tx.conn.prepare_cached(DELETE)?.execute([id_bytes])?;
-    tx.audit(change(Action::ApiKeyDeleted, Some(&key), None))?;
+    remove(tx, id)?;
+    tx.audit(change(Action::ApiKeyDeleted, Some(&key), None))
+}
+
+fn remove(tx: &mut Tx<'_>, id: ApiKeyId) -> Result<(), Fault> {
+    tx.conn.prepare_cached(DELETE)?.execute([id.bits().to_be_bytes()])?;
     tx.after_commit(move |memory| memory.api_keys.write().remove(id));
+    Ok(())
+}
+
+/// Deletes the keys of `owner` that `by` gave.
+pub(crate) fn delete_granted(tx: &mut Tx<'_>, owner: &Owner, by: &Owner) -> Result<(), Fault> {
+    let keys = {
+        let mut select = tx.conn.prepare_cached(GRANTED)?;
+        let mut rows = select.query([owner.kind(), owner.id(), by.kind(), by.id()])?;
+        let mut keys = Vec::new();
+        while let Some(row) = rows.next()? {
+            keys.push(of_row(row)?);
+        }
+        keys
+    };
+    for key in keys {
+        remove(tx, key.id)?;
+        tx.audit_consequence(change(Action::ApiKeyDeleted, Some(&key), None))?;
+    }
     Ok(())
 }

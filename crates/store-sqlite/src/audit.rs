@@ -1,6 +1,7 @@
 //! The audit log: entries that come with a change, and their listing.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,7 +25,8 @@ use crate::walk::page_of;
 use crate::writer::Tx;
 
 pub(crate) const INSERT: &str = "INSERT INTO audit (id, action, actor_kind, actor_id, actor_name, address, request_id, \
-    owner_kind, owner_id, object, object_id, before, after) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    owner_kind, owner_id, object, object_id, before, after, actor_owner_kind, actor_owner_id) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 pub(crate) const EXPIRED: &str =
     "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)";
 
@@ -70,9 +72,26 @@ impl Tx<'_> {
     /// Writes down who makes this change. Does nothing where nobody said who that is.
     pub(crate) fn audit(&mut self, change: Change<'_>) -> Result<(), Fault> {
         let Some(note) = self.note.take() else { return Ok(()) };
-        let AuditNote { id, actor, address, request_id, show } = &*note;
+        self.write_down(&note, change)?;
+        self.noted = Some(note);
+        Ok(())
+    }
+
+    /// Of what follows from the change that was just written down: an entry of its own, by the same actor.
+    pub(crate) fn audit_consequence(&mut self, change: Change<'_>) -> Result<(), Fault> {
+        let Some(mut note) = self.noted.take() else { return Ok(()) };
+        Arc::make_mut(&mut note).id = note.id.sibling();
+        self.write_down(&note, change)?;
+        self.noted = Some(note);
+        Ok(())
+    }
+
+    fn write_down(&self, note: &AuditNote, change: Change<'_>) -> Result<(), Fault> {
+        let AuditNote { id, actor, address, request_id, show } = note;
         let (actor_kind, actor_id, actor_name) = actor_columns(actor);
         let (owner_kind, owner_id) = owner_columns(change.owner.as_ref());
+        let actor_owner = actor.scope().owner();
+        let (actor_owner_kind, actor_owner_id) = owner_columns(actor_owner.as_ref());
         let shown = |subject: Option<Subject<'_>>| Some(show.as_ref()?(subject?).to_vec());
         self.conn.prepare_cached(INSERT)?.execute(params![
             id.bits().to_be_bytes(),
@@ -88,6 +107,8 @@ impl Tx<'_> {
             change.object.id,
             shown(change.before),
             shown(change.after),
+            actor_owner_kind,
+            actor_owner_id,
         ])?;
         Ok(())
     }
@@ -101,20 +122,24 @@ fn first_id_at(at: Timestamp) -> u128 {
 fn actor_columns(actor: &Actor) -> (&'static str, Option<[u8; 16]>, Option<&str>) {
     match actor {
         Actor::PlatformKey => ("platform-key", None, None),
-        Actor::ApiKey { id, name } => ("api-key", Some(id.bits().to_be_bytes()), Some(name)),
-        Actor::Session(id) => ("session", Some(id.bits().to_be_bytes()), None),
+        Actor::ApiKey { id, name, .. } => ("api-key", Some(id.bits().to_be_bytes()), Some(name)),
+        Actor::Session { id, .. } => ("session", Some(id.bits().to_be_bytes()), None),
         Actor::System => ("system", None, None),
     }
 }
 
-fn actor_of(kind: &str, id: Option<[u8; 16]>, name: Option<String>) -> Result<Actor, Fault> {
+fn actor_of(row: &Row<'_>) -> Result<Actor, Fault> {
+    let (kind, id, name): (String, Option<[u8; 16]>, Option<String>) =
+        (row.get(2)?, row.get(3)?, row.get(4)?);
+    let (owner_kind, owner_id): (String, String) = (row.get(13)?, row.get(14)?);
+    let scope = Scope::of(owner_of_columns(&owner_kind, &owner_id)?);
     let bits = id.map(u128::from_be_bytes);
-    let actor = match (kind, bits) {
+    let actor = match (kind.as_str(), bits) {
         ("platform-key", _) => Some(Actor::PlatformKey),
         ("system", _) => Some(Actor::System),
-        ("session", Some(bits)) => Some(Actor::Session(SessionId::from_bits(bits))),
+        ("session", Some(bits)) => Some(Actor::Session { id: SessionId::from_bits(bits), scope }),
         ("api-key", Some(bits)) => {
-            Some(Actor::ApiKey { id: ApiKeyId::from_bits(bits), name: name.unwrap_or_default() })
+            Some(Actor::ApiKey { id: ApiKeyId::from_bits(bits), name: name.unwrap_or_default(), scope })
         }
         _ => None,
     };
@@ -137,7 +162,7 @@ pub(crate) fn list_sql(order: AuditOrder) -> String {
     };
     format!(
         "SELECT id, action, actor_kind, actor_id, actor_name, address, request_id, owner_kind, owner_id, object, \
-         object_id, before, after FROM audit {index} WHERE {filter} id < ?1 AND id >= ?2 ORDER BY id DESC LIMIT ?3"
+         object_id, before, after, actor_owner_kind, actor_owner_id FROM audit {index} WHERE {filter} id < ?1 AND id >= ?2 ORDER BY id DESC LIMIT ?3"
     )
 }
 
@@ -191,15 +216,14 @@ fn fits(entry: &AuditEntry, filter: &AuditFilter) -> bool {
 }
 
 fn of_row(row: &Row<'_>) -> Result<AuditEntry, Fault> {
-    let (action, actor_kind, owner_kind, owner_id): (String, String, String, String) =
-        (row.get(1)?, row.get(2)?, row.get(7)?, row.get(8)?);
+    let (action, owner_kind, owner_id): (String, String, String) = (row.get(1)?, row.get(7)?, row.get(8)?);
     let address: Option<String> = row.get(5)?;
     let address = address.map(|text| text.parse::<IpAddr>()).transpose();
     let shown = |column| row.get::<_, Option<Vec<u8>>>(column).map(|bytes| bytes.map(Bytes::from));
     Ok(AuditEntry {
         id: AuditId::from_bits(u128::from_be_bytes(row.get(0)?)),
         action: Action::parse(&action).ok_or(Fault::Damaged("audit entry's action"))?,
-        actor: actor_of(&actor_kind, row.get(3)?, row.get(4)?)?,
+        actor: actor_of(row)?,
         address: address.map_err(|_| Fault::Damaged("audit entry's address"))?,
         request_id: row.get(6)?,
         owner: owner_of_columns(&owner_kind, &owner_id)?,

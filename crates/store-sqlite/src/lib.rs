@@ -155,7 +155,7 @@ impl SqliteStore {
         let work = move |tx: &mut Tx<'_>| {
             tx.note = note;
             let result = work(tx);
-            tx.note = None;
+            (tx.note, tx.noted) = (None, None);
             result
         };
         self.threads.writer.write(doing, Undo::Savepoint, work).await

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use domain::audit::{Action, Actor, Object};
 use domain::id::SessionId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
-use domain::scope::Scope;
+use domain::scope::{Owner, Scope};
 use domain::session::Session;
 use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
@@ -28,11 +28,11 @@ use crate::scope::{owner_columns, owner_of_columns};
 use crate::walk::page_of;
 use crate::writer::Tx;
 
-const COLUMNS: &str =
-    "id, owner_kind, owner_id, permissions, expires_at, opened_at, last_used_at, token_hash";
+const COLUMNS: &str = "id, owner_kind, owner_id, permissions, expires_at, opened_at, last_used_at, token_hash, granted_kind, \
+    granted_id";
 
 pub(crate) const INSERT: &str = "INSERT INTO sessions (id, owner_kind, owner_id, permissions, code_hash, code_expires_at, \
-    expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    expires_at, granted_kind, granted_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 /// One that is opened has no code any more, so that a code opens once.
 pub(crate) const OPEN: &str =
     "UPDATE sessions SET code_hash = NULL, token_hash = ?2, opened_at = ?3 WHERE id = ?1";
@@ -50,6 +50,12 @@ pub(crate) fn by_code_sql() -> String {
 }
 pub(crate) fn by_id_sql() -> String {
     format!("SELECT {COLUMNS} FROM sessions WHERE id = ?1")
+}
+pub(crate) fn granted_sql() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM sessions INDEXED BY sessions_owner \
+         WHERE owner_kind = ?1 AND owner_id = ?2 AND granted_kind = ?3 AND granted_id = ?4"
+    )
 }
 pub(crate) fn list_sql() -> String {
     format!("SELECT {COLUMNS} FROM sessions WHERE id < ?1 ORDER BY id DESC LIMIT ?2")
@@ -175,6 +181,8 @@ fn count_of(conn: &Connection, session: &Session) -> Result<usize, Fault> {
 fn insert(conn: &Connection, session: &Session, code: LoginCode) -> Result<(), Fault> {
     let owner = session.scope.owner();
     let (kind, owner_id) = owner_columns(owner.as_ref());
+    let granted_by = session.granted_by.owner();
+    let (granted_kind, granted_id) = owner_columns(granted_by.as_ref());
     conn.prepare_cached(INSERT)?.execute(params![
         session.id.bits().to_be_bytes(),
         kind,
@@ -183,6 +191,8 @@ fn insert(conn: &Connection, session: &Session, code: LoginCode) -> Result<(), F
         code.hash,
         code.expires_at.as_millis(),
         session.expires_at.as_millis(),
+        granted_kind,
+        granted_id,
     ])?;
     Ok(())
 }
@@ -203,7 +213,7 @@ fn open(
     tx.conn.prepare_cached(OPEN)?.execute(params![id_bytes, token_hash, now.as_millis()])?;
     // Nobody is signed in before: who opens it is the session itself.
     if let Some(note) = &mut tx.note {
-        Arc::make_mut(note).actor = Actor::Session(session.id);
+        Arc::make_mut(note).actor = Actor::Session { id: session.id, scope: session.scope.clone() };
     }
     let opened = Session { opened_at: Some(now), last_used_at: Some(now), ..session.clone() };
     tx.audit(change(Action::SessionOpened, Some(&session), Some(&opened)))?;
@@ -223,9 +233,32 @@ fn delete(tx: &mut Tx<'_>, scope: &Scope, id: SessionId) -> Result<(), Fault> {
     if !sees(tx.conn, scope, &session.scope)? {
         return Err(StoreError::NotFound.into());
     }
-    tx.conn.prepare_cached(DELETE)?.execute([id_bytes])?;
-    tx.audit(change(Action::SessionRevoked, Some(&session), None))?;
+    remove(tx, id)?;
+    tx.audit(change(Action::SessionRevoked, Some(&session), None))
+}
+
+fn remove(tx: &mut Tx<'_>, id: SessionId) -> Result<(), Fault> {
+    tx.conn.prepare_cached(DELETE)?.execute([id.bits().to_be_bytes()])?;
     tx.after_commit(move |memory| memory.sessions.write().remove(id));
+    Ok(())
+}
+
+/// Revokes the sessions of `owner` that `by` gave.
+pub(crate) fn revoke_granted(tx: &mut Tx<'_>, owner: &Owner, by: &Owner) -> Result<(), Fault> {
+    let sessions = {
+        let sql = granted_sql();
+        let mut select = tx.conn.prepare_cached(&sql)?;
+        let mut rows = select.query([owner.kind(), owner.id(), by.kind(), by.id()])?;
+        let mut sessions = Vec::new();
+        while let Some(row) = rows.next()? {
+            sessions.push(of_row(row)?.0);
+        }
+        sessions
+    };
+    for session in sessions {
+        remove(tx, session.id)?;
+        tx.audit_consequence(change(Action::SessionRevoked, Some(&session), None))?;
+    }
     Ok(())
 }
 
@@ -236,6 +269,7 @@ fn of_row(row: &Row<'_>) -> Result<(Session, Option<[u8; 32]>), Fault> {
     let session = Session {
         id: SessionId::from_bits(u128::from_be_bytes(row.get(0)?)),
         scope: Scope::of(owner_of_columns(&kind, &owner_id)?),
+        granted_by: Scope::of(owner_of_columns(&row.get::<_, String>(8)?, &row.get::<_, String>(9)?)?),
         permissions: permissions_of(&permissions)?,
         expires_at: Timestamp::from_millis(row.get(4)?),
         opened_at: time(5)?,

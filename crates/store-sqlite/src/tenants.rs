@@ -13,7 +13,6 @@ use store::queue::Claim;
 use store::routes::Routes;
 use store::tenants::{InstallChange, Tenants};
 
-use crate::SqliteStore;
 use crate::audit::Change;
 use crate::codec;
 use crate::events::store_publication;
@@ -21,6 +20,7 @@ use crate::fault::Fault;
 use crate::log::tenant_id;
 use crate::scope::must_see;
 use crate::writer::Tx;
+use crate::{SqliteStore, api_keys, sessions};
 
 pub(crate) const PUT_LOCATION: &str =
     "INSERT OR REPLACE INTO locations (id, name, company_id) VALUES (?1, ?2, ?3)";
@@ -196,6 +196,9 @@ fn put_location(tx: &mut Tx<'_>, scope: &Scope, location: Location) -> Result<Lo
         company_id
     ])?;
     tx.audit(of_location(Action::LocationPut, before.as_ref(), Some(&location)))?;
+    if let Some(before) = before.filter(|before| before.company_id != location.company_id) {
+        left_company(tx, &before)?;
+    }
     let stored = location.clone();
     tx.after_commit(move |memory| memory.routes.change(|table| table.put_location(&stored)));
     Ok(location)
@@ -206,8 +209,17 @@ fn delete_location(tx: &mut Tx<'_>, scope: &Scope, id: LocationId) -> Result<(),
     let before = by_id(tx.conn, LOCATION, id.as_str(), location_of)?.ok_or(StoreError::NotFound)?;
     tx.conn.prepare_cached(DELETE_LOCATION)?.execute([id.as_str()])?;
     tx.audit(of_location(Action::LocationDeleted, Some(&before), None))?;
+    left_company(tx, &before)?;
     tx.after_commit(move |memory| memory.routes.change(|table| table.remove_location(&id)));
     Ok(())
+}
+
+/// What a company gave to act for its location ends when the location is the company's no more.
+fn left_company(tx: &mut Tx<'_>, before: &Location) -> Result<(), Fault> {
+    let Some(company_id) = before.company_id.clone() else { return Ok(()) };
+    let (location, company) = (Owner::Location(before.id.clone()), Owner::Company(company_id));
+    api_keys::delete_granted(tx, &location, &company)?;
+    sessions::revoke_granted(tx, &location, &company)
 }
 
 fn put_app(tx: &mut Tx<'_>, scope: &Scope, app: App) -> Result<App, Fault> {

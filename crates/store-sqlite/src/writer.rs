@@ -45,6 +45,8 @@ pub(crate) struct Tx<'c> {
     pub inserted: Vec<InsertedRow>,
     /// Who makes the running operation's change, for the audit log.
     pub note: Option<Arc<AuditNote>>,
+    /// The same, once the change is written down there.
+    pub noted: Option<Arc<AuditNote>>,
     /// After this transaction the write-ahead log is emptied, as soon as nobody reads it.
     pub wipe_log: bool,
     effects: Vec<Effect>,
@@ -270,6 +272,7 @@ impl WriterThread {
             claim: parts.claim,
             inserted: Vec::new(),
             note: None,
+            noted: None,
             wipe_log: false,
             effects: Vec::new(),
             queue_change: 0,

@@ -113,6 +113,7 @@ impl NewEndpoint {
         let subscription = subscription(api, &mut fields).value();
         let description = fields.text("description", DESCRIPTION_LENGTH_MAX).value().unwrap_or_default();
         let headers = headers(&mut fields, &[]).value().unwrap_or_default();
+        let headers = headers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         let retry_schedule = retry_schedule(&mut fields).value();
         let skip_own_events = fields.flag("skipOwnEvents");
         let skip_own_events = fields.or_default("skipOwnEvents", skip_own_events, false);
@@ -230,8 +231,11 @@ fn type_name(api: &Api, fields: &mut Fields<'_>, (n, item): (usize, &Value)) -> 
     }
 }
 
-/// `stored`: the headers whose values the mask stands for.
-fn headers(fields: &mut Fields<'_>, stored: &[(String, SecretText)]) -> Given<Vec<(String, SecretText)>> {
+/// `stored`: the headers whose values the mask stands for. A value of `None` shall stay as it is stored by then.
+fn headers(
+    fields: &mut Fields<'_>,
+    stored: &[(String, SecretText)],
+) -> Given<Vec<(String, Option<SecretText>)>> {
     let members = match fields.object("headers") {
         Given::Absent => return Given::Absent,
         Given::Null => return Given::Null,
@@ -242,7 +246,13 @@ fn headers(fields: &mut Fields<'_>, stored: &[(String, SecretText)]) -> Given<Ve
         // A value that is no text was told and left out.
         Ok(judged) if judged.len() < members.len() => Given::Absent,
         Ok(judged) => {
-            let sealed = judged.into_iter().map(|(name, value)| (name, SecretText::new(value)));
+            let is_kept = |name: &str| {
+                members.iter().any(|(given, value)| given.eq_ignore_ascii_case(name) && value == HEADER_MASK)
+            };
+            let sealed = judged.into_iter().map(|(name, value)| {
+                let value = (!is_kept(&name)).then(|| SecretText::new(value));
+                (name, value)
+            });
             Given::Value(sealed.collect())
         }
         Err(faults) => {

@@ -25,8 +25,8 @@ pub(crate) struct AuditView {
     /// Such as `endpoint.updated`.
     action: &'static str,
     actor: ActorView,
-    /// The other end of the connection: the caller's, or that of a proxy before the server. Null to others than the platform
-    /// for what the operator's own key did.
+    /// The other end of the connection: the caller's, or that of a proxy before the server. Null where the actor is of another
+    /// world than the reader, such as the platform's.
     #[schema(required)]
     address: Option<String>,
     request_id: String,
@@ -53,6 +53,7 @@ struct ActorView {
     #[serde(rename = "type")]
     #[schema(rename = "type")]
     kind: &'static str,
+    /// Null where the actor is of another world than the reader.
     #[schema(required)]
     id: Option<String>,
     /// Of an API key, as it was then.
@@ -71,16 +72,18 @@ struct ObjectView {
 }
 
 impl AuditView {
-    /// `scope`: the caller's. Where the operator and the server itself are is told to the platform alone.
-    pub(crate) fn of(entry: AuditEntry, scope: &Scope) -> Self {
-        let is_operators = matches!(entry.actor, Actor::PlatformKey | Actor::System);
-        let address = entry.address.filter(|_| *scope == Scope::Platform || !is_operators);
+    /// `sees`: whether the caller's world holds what is of this scope. Where somebody of another world is, and what his key is
+    /// called, is not told.
+    pub(crate) fn of(entry: AuditEntry, sees: impl Fn(&Scope) -> bool) -> Self {
+        let sees_actor = sees(entry.actor.scope());
+        let actor = ActorView::of(entry.actor);
+        let address = entry.address.filter(|_| sees_actor);
         let [location_id, company_id, app_id] = owner_ids(entry.owner.as_ref());
         Self {
             id: text(entry.id),
             at: time(entry.id.created_at()),
             action: entry.action.as_str(),
-            actor: ActorView::of(entry.actor),
+            actor: if sees_actor { actor } else { actor.by_kind_alone() },
             address: address.map(text),
             request_id: entry.request_id,
             location_id,
@@ -97,11 +100,15 @@ impl ActorView {
     fn of(actor: Actor) -> Self {
         let (kind, id, name) = match actor {
             Actor::PlatformKey => ("platform-key", None, None),
-            Actor::ApiKey { id, name } => ("api-key", Some(text(id)), Some(name)),
-            Actor::Session(id) => ("session", Some(text(id)), None),
+            Actor::ApiKey { id, name, .. } => ("api-key", Some(text(id)), Some(name)),
+            Actor::Session { id, .. } => ("session", Some(text(id)), None),
             Actor::System => ("system", None, None),
         };
         Self { kind, id, name }
+    }
+
+    fn by_kind_alone(self) -> Self {
+        Self { id: None, name: None, ..self }
     }
 }
 

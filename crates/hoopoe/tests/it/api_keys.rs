@@ -145,3 +145,55 @@ async fn who_fails_too_often_is_told_to_wait_and_a_valid_key_passes() {
     world.clock.advance_ms(60_000);
     wrong(0).get("/v1/events").await.expect_problem(401, "unauthorized");
 }
+
+/// What a company gives lasts as long as the location is its own, however many hands it went through.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_company_s_keys_for_a_location_end_when_it_leaves() {
+    let world = World::start().await;
+    world.api.put("/v1/locations/moving", &json!({"companyId": "co"})).await.expect(200);
+    let all = ["manage", "view", "publish"];
+    let make = async |by: &Client, whose: Value| {
+        let mut body = json!({"name": "k", "permissions": all});
+        body.as_object_mut().unwrap().extend(whose.as_object().unwrap().clone());
+        let made = by.post("/v1/api-keys", &body).await.expect(201);
+        Client::new(world.api.base()).with_key(text(&made, "key"))
+    };
+    let of_platform = make(&world.api, json!({"locationId": "moving"})).await;
+    let of_location = make(&of_platform, json!({"locationId": "moving"})).await;
+    let company = make(&world.api, json!({"companyId": "co"})).await;
+    let given = make(&company, json!({"locationId": "moving"})).await;
+    let given_on = make(&given, json!({"locationId": "moving"})).await;
+    let link = given_on.post("/v1/portal-sessions", &json!({"locationId": "moving"})).await.expect(201);
+    world.api.put("/v1/locations/moving", &json!({"companyId": "other"})).await.expect(200);
+    for ended in [&given, &given_on] {
+        ended.get("/v1/endpoints").await.expect_problem(401, "unauthorized");
+    }
+    for lasting in [&of_platform, &of_location, &company] {
+        lasting.get("/v1/endpoints").await.expect(200);
+    }
+    let sessions = world.api.get("/v1/sessions").await.expect(200);
+    assert!(sessions["data"].as_array().unwrap().iter().all(|session| session["id"] != link["sessionId"]));
+    let entries = world.api.get("/v1/audit?limit=4").await.expect(200);
+    let actions: Vec<_> =
+        entries["data"].as_array().unwrap().iter().map(|entry| text(entry, "action")).collect();
+    assert_eq!(actions, ["session.revoked", "api-key.deleted", "api-key.deleted", "location.put"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_ending_key_makes_ends_with_it() {
+    let world = World::start().await;
+    let end = world.now().plus_millis(600_000).to_string();
+    let (_, client) = key(
+        &world,
+        json!({"name": "short", "locationId": LOCATION, "permissions": ["manage"], "expiresAt": end}),
+    )
+    .await;
+    let body = json!({"name": "longer", "locationId": LOCATION, "permissions": ["manage"]});
+    assert_eq!(client.post("/v1/api-keys", &body).await.expect(201)["expiresAt"], end);
+    let later = world.now().plus_millis(600_001).to_string();
+    let body =
+        json!({"name": "longer", "locationId": LOCATION, "permissions": ["manage"], "expiresAt": later});
+    refused("a later end", &client.post("/v1/api-keys", &body).await, 422, "invalid-request");
+    let body = json!({"locationId": LOCATION, "permissions": ["manage"]});
+    assert_eq!(client.post("/v1/portal-sessions", &body).await.expect(201)["expiresAt"], end);
+}

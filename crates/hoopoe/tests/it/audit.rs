@@ -139,16 +139,26 @@ async fn the_log_is_filtered_paged_and_only_ever_read() {
     assert_eq!(count("").await, 2, "nothing of this is a change");
 }
 
+/// What the platform does by its own key, by an API key and by a session.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_operator_is_is_told_to_the_platform_alone() {
     let world = World::start().await;
     world.endpoint(json!({})).await;
+    let body = json!({"name": "the operator's", "permissions": ["manage"]});
+    let key = world.api.post("/v1/api-keys", &body).await.expect(201);
+    let operator = Client::new(world.api.base()).with_key(text(&key, "key"));
+    let endpoint = json!({"locationId": LOCATION, "url": world.receiver.url("/a"), "eventTypes": ["*"]});
+    operator.post("/v1/endpoints", &endpoint).await.expect(201);
     let body = json!({"name": "k", "locationId": LOCATION, "permissions": ["manage"]});
     let key = world.api.post("/v1/api-keys", &body).await.expect(201);
     let tenant = Client::new(world.api.base()).with_key(text(&key, "key"));
     let seen = tenant.get("/v1/audit").await.expect(200);
     let of_tenant = seen["data"].as_array().unwrap();
-    assert!(of_tenant.len() == 2 && of_tenant.iter().all(|entry| entry["address"].is_null()), "{seen}");
+    assert!(of_tenant.len() == 3 && of_tenant.iter().all(|entry| entry["address"].is_null()), "{seen}");
+    assert_eq!(of_tenant[1]["actor"], json!({"type": "api-key", "id": null, "name": null}));
+    tenant.post("/v1/endpoints", &endpoint).await.expect(201);
+    let own = &tenant.get("/v1/audit").await.expect(200)["data"][0];
+    assert_eq!((&own["address"], &own["actor"]["name"]), (&"127.0.0.1".into(), &"k".into()));
     assert!(entries(&world).await.iter().all(|entry| entry["address"] == "127.0.0.1"));
 }
 

@@ -70,6 +70,9 @@ async fn a_file_of_before_learns_whose_its_events_are() {
         ALTER TABLE events_20231114 DROP COLUMN scope;
         CREATE INDEX events_20231114_location ON events_20231114 (location_id) WHERE location_id IS NOT NULL;
         CREATE INDEX events_20231114_company ON events_20231114 (company_id) WHERE company_id IS NOT NULL;
+        ALTER TABLE api_keys DROP COLUMN granted_kind; ALTER TABLE api_keys DROP COLUMN granted_id;
+        ALTER TABLE sessions DROP COLUMN granted_kind; ALTER TABLE sessions DROP COLUMN granted_id;
+        ALTER TABLE audit DROP COLUMN actor_owner_kind; ALTER TABLE audit DROP COLUMN actor_owner_id;
         PRAGMA user_version = 4;";
     file.execute_batch(back_to_4).unwrap();
     drop(file);

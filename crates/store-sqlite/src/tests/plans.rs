@@ -95,6 +95,7 @@ fn of_access() -> Vec<String> {
         api_keys::BY_ID,
         api_keys::LIST,
         api_keys::DELETE,
+        api_keys::GRANTED,
         api_keys::COUNT_OF_OWNER,
         api_keys::USED,
         sessions::INSERT,

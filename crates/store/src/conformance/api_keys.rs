@@ -11,11 +11,12 @@ use crate::once::{Once, OnceKey};
 /// Keys of one owner.
 const LIMIT: usize = 9;
 
-fn new_key(stage: &Stage, scope: Scope, hash: u8) -> ApiKey {
+pub(super) fn new_key(stage: &Stage, scope: Scope, hash: u8) -> ApiKey {
     ApiKey {
         id: stage.ids.api_key(NOW),
         name: "a key's \"name\" 🦆".into(),
         scope,
+        granted_by: Scope::Platform,
         permissions: Permission::ALL.to_vec(),
         hash: [hash; 32],
         expires_at: None,

@@ -73,6 +73,7 @@ fn new_key(stage: &Stage) -> ApiKey {
         id: stage.ids.api_key(NOW),
         name: "ci".into(),
         scope: location("loc"),
+        granted_by: Scope::Platform,
         permissions: vec![Permission::View],
         hash: [1; 32],
         expires_at: None,
@@ -83,7 +84,7 @@ fn new_key(stage: &Stage) -> ApiKey {
 pub async fn a_change_and_its_entry_are_stored_together(stage: &mut Stage) {
     let endpoint = stage.new_endpoint(&location("loc"));
     let key_id = stage.ids.api_key(NOW);
-    let actor = Actor::ApiKey { id: key_id, name: "the \"name\" 🦆".into() };
+    let actor = Actor::ApiKey { id: key_id, name: "the \"name\" 🦆".into(), scope: location("loc") };
     by(stage, actor.clone(), at(5))
         .create_endpoint(&Scope::Platform, endpoint.clone(), 9, None)
         .await
@@ -182,6 +183,7 @@ async fn changes_of_access(stage: &Stage) {
     let session = Session {
         id: stage.ids.session(NOW),
         scope: whole.clone(),
+        granted_by: Scope::Platform,
         permissions: vec![],
         expires_at: at(60),
         opened_at: None,

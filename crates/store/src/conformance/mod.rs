@@ -271,6 +271,7 @@ macro_rules! conformance_suite {
                 nobody_makes_a_session_for_another_world,
                 each_owner_has_as_many_sessions_as_the_limit_says,
                 sessions_that_have_ended_are_swept,
+                what_a_company_gave_ends_when_the_location_leaves_it,
             }
             audit {
                 a_change_and_its_entry_are_stored_together,

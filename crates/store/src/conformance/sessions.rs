@@ -1,7 +1,8 @@
 //! Sessions: opened once by a code, found by their token, gone at once when revoked.
 
-use domain::api_key::Permission;
+use domain::api_key::{ApiKey, Permission};
 use domain::id::SessionId;
+use domain::location::Location;
 use domain::scope::Scope;
 use domain::session::Session;
 use domain::time::Timestamp;
@@ -18,6 +19,7 @@ fn new_session(stage: &Stage, scope: Scope) -> Session {
     Session {
         id: stage.ids.session(NOW),
         scope,
+        granted_by: Scope::Platform,
         permissions: vec![Permission::Manage, Permission::View],
         expires_at: at(3_600),
         opened_at: None,
@@ -150,4 +152,46 @@ pub async fn sessions_that_have_ended_are_swept(stage: &mut Stage) {
     while stage.sweep(at(-9), at(3_600)).await.unwrap() == Swept::More {}
     assert_eq!((known(stage, 0), known(stage, 1).map(|session| session.id)), (None, Some(kept)));
     assert_eq!(seen_by(stage, &Scope::Platform, NOW).await, [kept], "also at a time when it had not ended");
+}
+
+/// Keys too, which are given in the same way.
+pub async fn what_a_company_gave_ends_when_the_location_leaves_it(stage: &mut Stage) {
+    let given = [Scope::Platform, company("co"), company("other"), location("loc")];
+    for (round, leave) in ["to another company", "out of all", "forgotten"].into_iter().enumerate() {
+        stage.register_location("loc", Some("co")).await;
+        for (n, granted_by) in given.iter().enumerate() {
+            for (whose, scope) in [location("loc"), location("elsewhere")].into_iter().enumerate() {
+                let hash = (round * 50 + n * 2 + whose) as u8;
+                let session = Session { granted_by: granted_by.clone(), ..new_session(stage, scope.clone()) };
+                stage.create_session(&Scope::Platform, session, code(hash), 99, None).await.unwrap();
+                stage.open_session([hash; 32], [hash; 32], at(1)).await.unwrap();
+                let key = super::api_keys::new_key(stage, scope, hash);
+                let key = ApiKey { granted_by: granted_by.clone(), ..key };
+                stage.create_api_key(&Scope::Platform, key, 99, None).await.unwrap();
+            }
+        }
+        let id = "loc".parse().unwrap();
+        // Only its name changes: it stays where it is.
+        let named = Location { id, name: Some("new".into()), company_id: Some("co".parse().unwrap()) };
+        stage.put_location(&Scope::Platform, named.clone(), NOW).await.unwrap();
+        let alive = |stage: &Stage, n: usize, whose: usize| {
+            let hash = [(round * 50 + n * 2 + whose) as u8; 32];
+            let [key, session] =
+                [stage.api_key_by_hash(&hash).is_some(), stage.session_by_hash(&hash).is_some()];
+            assert_eq!(key, session, "{leave} {n} {whose}");
+            key
+        };
+        assert!((0..4).all(|n| alive(stage, n, 0) && alive(stage, n, 1)));
+        match round {
+            0 => drop(stage.register_location("loc", Some("other")).await),
+            1 => drop(stage.register_location("loc", None).await),
+            _ => stage.delete_location(&Scope::Platform, &named.id).await.unwrap(),
+        }
+        for when in ["at once", "after a crash"] {
+            let lives: Vec<bool> = (0..4).map(|n| alive(stage, n, 0)).collect();
+            assert_eq!(lives, [true, false, true, true], "{leave} {when}");
+            assert!((0..4).all(|n| alive(stage, n, 1)), "{leave} {when}: of another location");
+            stage.crash(at(2)).await;
+        }
+    }
 }
