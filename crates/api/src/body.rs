@@ -9,6 +9,7 @@ use domain::limits::{BATCH_BYTES_MAX, BODY_BYTES_MAX, EVENT_BYTES_MAX};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 
+use crate::determined::undetermined;
 use crate::problem::{Code, Problem};
 
 /// How long a body may take to arrive.
@@ -83,8 +84,8 @@ fn unsupported(remedy: &'static str) -> Problem {
 async fn read(request: Request, media: Media, bytes_max: usize) -> Result<Command, Problem> {
     let (parts, body) = request.into_parts();
     let announced = announced_bytes(&parts.headers);
-    let reading = collect(body, announced, bytes_max);
-    let body = tokio::time::timeout(ARRIVAL_TIME_MAX, reading).await.map_err(|_| late())??;
+    let reading = tokio::time::timeout(ARRIVAL_TIME_MAX, collect(body, announced, bytes_max));
+    let body = undetermined(reading).await.map_err(|_| late())??;
     Ok(Command { headers: parts.headers, path: parts.uri.path().to_owned(), media, body })
 }
 
@@ -134,9 +135,10 @@ fn too_large(bytes_max: usize) -> Problem {
 }
 
 fn late() -> Problem {
-    Problem::new(Code::RequestTimeout, "the body did not arrive in time: send it again")
+    Problem::new(Code::RequestTimeout, "the body did not arrive in time: send it again").ending_connection()
 }
 
 fn broken() -> Problem {
     Problem::new(Code::RequestTimeout, "the body did not arrive completely: send it again")
+        .ending_connection()
 }

@@ -154,7 +154,7 @@ pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: N
     guarded(&api, &method, Box::pin(next.run(request))).await
 }
 
-/// `work` within the server's bounds, and to its end if it may change something.
+/// `work` within the server's bounds, and to its end if it may change something and its body has come.
 pub(crate) async fn guarded(api: &Api, method: &Method, work: BoxFuture<'static, Response>) -> Response {
     let Ok(_place) = api.requests.try_acquire() else {
         return Problem::new(
@@ -185,6 +185,7 @@ async fn bounded(work: impl Future<Output = Result<Response, ()>>) -> Response {
             Code::StoreUnavailable,
             "the request took too long; nothing is promised: repeat it with the same Idempotency-Key",
         )
+        .ending_connection()
         .into_response(),
     }
 }

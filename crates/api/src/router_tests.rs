@@ -341,6 +341,47 @@ async fn a_client_that_leaves_does_not_stop_the_hand_over() {
     assert_eq!(*engine.notes.lock(), ["reserve", "hand over 42"]);
 }
 
+/// A body of which nothing ever comes.
+fn never() -> Body {
+    Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>())
+}
+
+fn form(body: Body) -> Request<Body> {
+    Request::builder().method("POST").uri("/login").header("host", "x").body(body).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_its_body_has_come_leaves_no_work_behind() {
+    let paths = ["/v1/events", "/v1/events/batch", "/v1/endpoints"];
+    for asked in paths.map(|path| request("POST", path, never())).into_iter().chain([form(never())]) {
+        let api = api(Arc::default(), Arc::default());
+        let path = asked.uri().path().to_owned();
+        let mut answer = Front::new(Arc::clone(&api), router(Arc::clone(&api))).oneshot(asked);
+        assert!((&mut answer).now_or_never().is_none(), "{path}");
+        drop(answer);
+        assert!(api.drained().now_or_never().is_some(), "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_too_long_ends_its_connection() {
+    for (asked, seconds, expected) in [
+        (request("POST", "/v1/events", never()), 30, 408),
+        (request("POST", "/v1/events/batch", never()), 30, 408),
+        (request("POST", "/v1/endpoints", never()), 30, 408),
+        (form(never()), 5, 408),
+        // The store never answers this one.
+        (request("POST", "/v1/events", CONTACT), 60, 503),
+    ] {
+        let api = api(Arc::default(), Arc::default());
+        let (began, path) = (tokio::time::Instant::now(), asked.uri().path().to_owned());
+        let response = Front::new(Arc::clone(&api), router(api)).oneshot(asked).await.unwrap();
+        let took = began.elapsed().as_secs();
+        assert_eq!((response.status().as_u16(), took), (expected, seconds), "{path}");
+        assert_eq!(response.headers()["connection"], "close", "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_reserved_place_is_given_back_when_storing_fails() {
     let store = NoStore { publish_fails: true, ..NoStore::default() };
