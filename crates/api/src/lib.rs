@@ -140,7 +140,9 @@ pub struct Api {
     sign_ins: sign_ins::SignIns,
     tasks: TaskTracker,
     requests: Semaphore,
+    /// Turns of batches that have arrived.
     batches: Semaphore,
+    arrivals: events::Arrivals,
     document: OnceLock<Bytes>,
 }
 
@@ -167,6 +169,7 @@ impl Api {
             tasks: TaskTracker::new(),
             requests: Semaphore::new(REQUESTS_MAX),
             batches: Semaphore::new(BATCHES_MAX),
+            arrivals: events::Arrivals::default(),
             document: OnceLock::new(),
         })
     }

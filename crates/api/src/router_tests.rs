@@ -8,7 +8,7 @@ use domain::endpoint::{Endpoint, EndpointState, Subscription};
 use domain::id::IdSource;
 use domain::scope::{Owner, Scope};
 use domain::secret::{SecretText, Secrets};
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -361,6 +361,55 @@ async fn a_client_that_leaves_before_its_body_has_come_leaves_no_work_behind() {
         drop(answer);
         assert!(api.drained().now_or_never().is_some(), "{path}");
     }
+}
+
+#[tokio::test]
+async fn batches_that_are_slow_to_arrive_keep_no_other_waiting() {
+    let api = api(Arc::default(), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(api));
+    let slow = (0..2 * domain::limits::BATCHES_MAX).map(|_| request("POST", "/v1/events/batch", never()));
+    let mut slow: Vec<_> = slow.map(|asked| front.clone().oneshot(asked)).collect();
+    assert!(slow.iter_mut().all(|answer| answer.now_or_never().is_none()));
+    let quick = front.oneshot(request("POST", "/v1/events/batch", "{}"));
+    let quick = quick.now_or_never().expect("it waits for nobody").unwrap();
+    assert_eq!(quick.status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn who_holds_its_share_of_arriving_batches_is_refused_and_others_are_not() {
+    let key = "hpk_another-key-of-some-length-0123456";
+    let stored = ApiKey {
+        id: IdSource::seeded(3).api_key(NOW),
+        name: "k".into(),
+        scope: Scope::Location("loc".parse().unwrap()),
+        permissions: vec![Permission::Publish],
+        hash: Sha256::digest(key).into(),
+        expires_at: None,
+        last_used_at: None,
+    };
+    let store = NoStore { keys: vec![Arc::new(Known::new(stored, None))], ..NoStore::default() };
+    let api = api(Arc::new(store), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(api));
+    // All but the last byte of the largest batch, and then nothing.
+    let unfinished = || {
+        let most = vec![b' '; domain::limits::BATCH_BYTES_MAX - 1];
+        let most = futures::stream::iter([Ok::<_, std::io::Error>(most)]);
+        Body::from_stream(most.chain(futures::stream::pending()))
+    };
+    let mut of_platform: Vec<_> =
+        (0..2).map(|_| front.clone().oneshot(request("POST", "/v1/events/batch", unfinished()))).collect();
+    assert!(of_platform.iter_mut().all(|answer| answer.now_or_never().is_none()));
+    let refused = front.clone().oneshot(request("POST", "/v1/events/batch", "[5]")).await.unwrap();
+    assert_eq!(
+        (refused.status(), &refused.headers()["retry-after"]),
+        (StatusCode::TOO_MANY_REQUESTS, &"1".parse().unwrap())
+    );
+    let mut other = request("POST", "/v1/events/batch", "[5]");
+    other.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+    assert_eq!(front.clone().oneshot(other).await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    drop(of_platform);
+    let again = front.oneshot(request("POST", "/v1/events/batch", "[5]")).await.unwrap();
+    assert_eq!(again.status(), StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test(start_paused = true)]
