@@ -154,6 +154,11 @@ pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: N
     guarded(&api, &method, Box::pin(next.run(request))).await
 }
 
+/// For probes, which take no place: they cost next to nothing, and a server whose places are all taken lives.
+pub(crate) async fn bound(request: Request, next: Next) -> Response {
+    bounded(unwound(next.run(request))).await
+}
+
 /// `work` within the server's bounds, and to its end if it may change something and its body has come.
 pub(crate) async fn guarded(api: &Api, method: &Method, work: BoxFuture<'static, Response>) -> Response {
     let Ok(_place) = api.requests.try_acquire() else {
@@ -163,24 +168,21 @@ pub(crate) async fn guarded(api: &Api, method: &Method, work: BoxFuture<'static,
         )
         .into_response();
     };
-    let work = AssertUnwindSafe(work).catch_unwind().map(|ran| ran.map_err(|_| ()));
+    let work = unwound(work);
     match method.is_safe() {
         true => bounded(work).await,
         false => bounded(Determined::new(work.instrument(tracing::Span::current()), &api.tasks)).await,
     }
 }
 
+fn unwound<F: Future<Output = Response>>(work: F) -> impl Future<Output = Result<Response, ()>> + use<F> {
+    AssertUnwindSafe(work).catch_unwind().map(|ran| ran.map_err(|_| ()))
+}
+
 async fn bounded(work: impl Future<Output = Result<Response, ()>>) -> Response {
     match tokio::time::timeout(HANDLER_TIME_MAX, work).await {
         Ok(Ok(response)) => response,
-        Ok(Err(())) => {
-            tracing::error!("a handler panicked; the panic's own message stands before this line");
-            Problem::new(
-                Code::InternalError,
-                "the server failed; nothing is promised: tell the operator the requestId",
-            )
-            .into_response()
-        }
+        Ok(Err(())) => panicked().into_response(),
         Err(_) => Problem::new(
             Code::StoreUnavailable,
             "the request took too long; nothing is promised: repeat it with the same Idempotency-Key",
@@ -188,6 +190,14 @@ async fn bounded(work: impl Future<Output = Result<Response, ()>>) -> Response {
         .ending_connection()
         .into_response(),
     }
+}
+
+pub(crate) fn panicked() -> Problem {
+    tracing::error!("a handler panicked; the panic's own message stands before this line");
+    Problem::new(
+        Code::InternalError,
+        "the server failed; nothing is promised: tell the operator the requestId",
+    )
 }
 
 pub(crate) async fn no_route() -> Problem {

@@ -60,6 +60,14 @@ fn too_slow() -> Problem {
         .ending_connection()
 }
 
+fn busy() -> Problem {
+    Problem::new(
+        Code::TooManyRequests,
+        "too many people are signing in at this moment: open the link again in some seconds",
+    )
+    .with_retry_after(FORM_TIME_MAX.as_secs() as u32)
+}
+
 fn no_code() -> Problem {
     Problem::new(Code::InvalidRequest, "the link is not complete: copy all of it, or ask for a new one")
 }
@@ -72,7 +80,8 @@ async fn signed_in(api: &Api, request: Request) -> Result<Response, Problem> {
     let from = From::of(request.extensions());
     of_this_origin(request.headers())?;
     let arriving = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX);
-    // Nobody is known yet, and a place among the requests is taken: a form is small and comes at once, or not at all.
+    let _place = api.sign_ins_at_once.try_acquire().map_err(|_| busy())?;
+    // Nobody is known yet, and a place is taken: a form is small and comes at once, or not at all.
     let arriving = tokio::time::timeout(FORM_TIME_MAX, arriving);
     let arrived = undetermined(arriving).await.map_err(|_| too_slow())?;
     let body = arrived.map_err(|_| no_code())?;

@@ -1,6 +1,7 @@
 //! What the router and its layers answer by themselves.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use domain::api_key::{ApiKey, Permission};
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 use store::known::Known;
 use tower::ServiceExt;
 
-use crate::stand_in::{KEY, NOW, NoStore, NotingEngine, api};
+use crate::stand_in::{KEY, NOW, NoStore, NotingEngine, StandingClock, api, api_on};
 use crate::{Front, router};
 
 struct Answered {
@@ -361,6 +362,57 @@ async fn a_client_that_leaves_before_its_body_has_come_leaves_no_work_behind() {
         drop(answer);
         assert!(api.drained().now_or_never().is_some(), "{path}");
     }
+}
+
+fn plain(path: &str) -> Request<Body> {
+    Request::builder().uri(path).header("host", "x").body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn probes_answer_when_every_place_is_taken() {
+    let api = api(Arc::default(), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(Arc::clone(&api)));
+    let _all = api.requests.try_acquire_many(domain::limits::REQUESTS_MAX as u32).unwrap();
+    // The store that is behind this one panics.
+    for (path, expected) in [("/healthz", 200), ("/readyz", 500), ("/docs", 429), ("/v1/events", 429)] {
+        let answered = front.clone().oneshot(plain(path)).await.unwrap();
+        assert_eq!(answered.status().as_u16(), expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_store_is_asked_for_life_once_a_second_however_many_ask() {
+    let (clock, store) = (Arc::new(StandingClock::default()), Arc::new(NoStore::default()));
+    let api = api_on(Arc::clone(&clock), Arc::clone(&store), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(api));
+    for (moved_ms, pings) in [(0, 1), (999, 1), (1_000, 2), (1_999, 2), (2_000, 3), (0, 4)] {
+        clock.moved_ms.store(moved_ms, Ordering::Relaxed);
+        for _ in 0..10 {
+            assert_eq!(front.clone().oneshot(plain("/readyz")).await.unwrap().status().as_u16(), 500);
+        }
+        assert_eq!(store.pings.load(Ordering::Relaxed), pings, "{moved_ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_sign_ins_take_a_few_places_and_for_a_few_seconds() {
+    let api = api(Arc::default(), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(api));
+    let mut slow: Vec<_> =
+        (0..domain::limits::SIGN_INS_MAX).map(|_| front.clone().oneshot(form(never()))).collect();
+    assert!(slow.iter_mut().all(|answer| answer.now_or_never().is_none()));
+    let one_more = front.clone().oneshot(form("code=hpc_x".into())).await.unwrap();
+    assert_eq!(
+        (one_more.status().as_u16(), &one_more.headers()["retry-after"]),
+        (429, &"5".parse().unwrap())
+    );
+    assert_eq!(front.clone().oneshot(plain("/docs")).await.unwrap().status(), StatusCode::OK);
+    for answered in futures::future::join_all(slow).await {
+        assert_eq!(answered.unwrap().status(), StatusCode::REQUEST_TIMEOUT);
+    }
+    // The store is away.
+    let next = front.oneshot(form("code=hpc_x".into())).await.unwrap();
+    assert_eq!(next.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
