@@ -1,7 +1,7 @@
 //! Sign-ins that failed: counted by address and by token, and told to wait when there are too many in a minute.
 //!
 //! What signs in has 256 random bits, which nobody guesses; the bound keeps those who try from costing anything, and one broken
-//! integration from filling the log. A valid token always passes: behind a proxy all callers have one address.
+//! integration from filling the log. What is right always passes, tokens and codes: behind a proxy all callers have one address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -62,21 +62,6 @@ impl SignIns {
         });
         if by_token || by_address { Err(window.wait(now)) } else { Ok(()) }
     }
-
-    /// Before a code is looked at: who has failed too often is not told whether this one is right.
-    ///
-    /// # Errors
-    /// `too-many-requests`.
-    pub(crate) fn admit(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Problem> {
-        let mut window = self.window.lock();
-        window.turn(now);
-        let failures =
-            address.and_then(|address| window.failures.get(&Counted::Address(network_of(address))));
-        if failures.is_some_and(|count| *count >= self.per_address) {
-            return Err(window.wait(now));
-        }
-        Ok(())
-    }
 }
 
 impl Window {
@@ -135,8 +120,8 @@ mod tests {
             sign_ins.failed(from, Some([n as u8; 32]), at(0)).unwrap();
         }
         assert!(sign_ins.failed(address("2001:db8::ffff"), Some([255; 32]), at(59_999)).is_err());
-        assert!(sign_ins.admit(address("2001:db8::1"), at(1)).is_err());
-        assert!(sign_ins.admit(address("2001:db8:0:1::1"), at(1)).is_ok());
+        assert!(sign_ins.failed(address("2001:db8::1"), None, at(1)).is_err());
+        assert!(sign_ins.failed(address("2001:db8:0:1::1"), None, at(1)).is_ok());
         assert!(sign_ins.failed(address("203.0.113.7"), Some([254; 32]), at(1)).is_ok());
         assert!(sign_ins.failed(address("2001:db8::ffff"), Some([255; 32]), at(60_000)).is_ok());
     }
