@@ -144,6 +144,8 @@ fn log(status: u16, (method, route, id): (&'static str, &str, &RequestId), took:
     let (id, duration_ms) = (&*id.0, took.as_millis() as u64);
     match status {
         500.. => tracing::warn!(method, route, id, status, duration_ms, "failed"),
+        // Whoever sends too much must not fill the log as well; the counters tell.
+        429 => tracing::debug!(method, route, id, status, duration_ms, "told to wait"),
         400.. => tracing::info!(method, route, id, status, duration_ms, "refused"),
         _ => tracing::debug!(method, route, id, status, duration_ms, "answered"),
     }
@@ -213,7 +215,41 @@ pub(crate) async fn no_method() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use parking_lot::Mutex;
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
     use super::*;
+
+    #[derive(Default)]
+    struct Levels(Mutex<Vec<Level>>);
+
+    impl Subscriber for Levels {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            self.0.lock().push(*event.metadata().level());
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_flood_that_is_told_to_wait_does_not_fill_the_log() {
+        let levels = Arc::new(Levels::default());
+        tracing::subscriber::with_default(Arc::clone(&levels), || {
+            for status in [202, 401, 429, 503] {
+                log(status, ("POST", "/v1/events", &RequestId("r".into())), Duration::ZERO);
+            }
+        });
+        assert_eq!(*levels.0.lock(), [Level::DEBUG, Level::INFO, Level::DEBUG, Level::WARN]);
+    }
 
     #[test]
     fn a_request_id_is_short_and_plain() {
