@@ -9,6 +9,7 @@ use domain::limits::{BATCH_BYTES_MAX, BODY_BYTES_MAX, EVENT_BYTES_MAX};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 
+use crate::determined::undetermined;
 use crate::problem::{Code, Problem};
 
 /// How long a body may take to arrive.
@@ -35,10 +36,6 @@ pub(crate) struct Command {
     pub(crate) body: Bytes,
 }
 
-/// As [`Command`], with the limit and the media types of a batch.
-#[derive(Debug)]
-pub(crate) struct BatchCommand(pub(crate) Command);
-
 impl<S: Send + Sync> FromRequest<S> for Command {
     type Rejection = Problem;
 
@@ -47,16 +44,18 @@ impl<S: Send + Sync> FromRequest<S> for Command {
         if media == Media::NdJson {
             return Err(unsupported("send the body as application/json"));
         }
-        read(request, media, BODY_BYTES_MAX).await
+        read(request, media, BODY_BYTES_MAX, |_| Ok(())).await
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for BatchCommand {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+impl Command {
+    /// With the limit and the media types of a batch. `room` is asked for as many bytes as have come before they are kept.
+    pub(crate) async fn of_batch(
+        request: Request,
+        room: impl FnMut(usize) -> Result<(), Problem>,
+    ) -> Result<Self, Problem> {
         let media = media_of(request.headers())?;
-        read(request, media, BATCH_BYTES_MAX).await.map(Self)
+        read(request, media, BATCH_BYTES_MAX, room).await
     }
 }
 
@@ -80,11 +79,16 @@ fn unsupported(remedy: &'static str) -> Problem {
     Problem::new(Code::UnsupportedMediaType, format!("this media type is not accepted here: {remedy}"))
 }
 
-async fn read(request: Request, media: Media, bytes_max: usize) -> Result<Command, Problem> {
+async fn read(
+    request: Request,
+    media: Media,
+    bytes_max: usize,
+    room: impl FnMut(usize) -> Result<(), Problem>,
+) -> Result<Command, Problem> {
     let (parts, body) = request.into_parts();
     let announced = announced_bytes(&parts.headers);
-    let reading = collect(body, announced, bytes_max);
-    let body = tokio::time::timeout(ARRIVAL_TIME_MAX, reading).await.map_err(|_| late())??;
+    let reading = tokio::time::timeout(ARRIVAL_TIME_MAX, collect(body, announced, bytes_max, room));
+    let body = undetermined(reading).await.map_err(|_| late())??;
     Ok(Command { headers: parts.headers, path: parts.uri.path().to_owned(), media, body })
 }
 
@@ -93,8 +97,13 @@ fn announced_bytes(headers: &HeaderMap) -> usize {
     value.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-/// What is announced decides early; what really comes decides in any case.
-async fn collect(mut body: Body, announced: usize, bytes_max: usize) -> Result<Bytes, Problem> {
+/// What is announced decides early; what really comes decides in any case. What is refused is read to its end and dropped.
+async fn collect(
+    mut body: Body,
+    announced: usize,
+    bytes_max: usize,
+    mut room: impl FnMut(usize) -> Result<(), Problem>,
+) -> Result<Bytes, Problem> {
     let bytes_read_max = bytes_max.saturating_add(DRAINED_BYTES_MAX);
     if announced > bytes_read_max {
         return Err(too_large(bytes_max));
@@ -102,13 +111,19 @@ async fn collect(mut body: Body, announced: usize, bytes_max: usize) -> Result<B
     let mut kept = BytesMut::new();
     let mut first = Bytes::new();
     let mut bytes_read = 0;
+    let mut roomy = Ok(());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| broken())?.into_data() else { continue };
         bytes_read += data.len();
         if bytes_read > bytes_read_max {
             break;
         }
-        if bytes_read > bytes_max {
+        if bytes_read > bytes_max || roomy.is_err() {
+            continue;
+        }
+        roomy = room(data.len());
+        if roomy.is_err() {
+            (kept, first) = Default::default();
             continue;
         }
         // A body that comes in one piece, as nearly all do, is not copied.
@@ -121,8 +136,8 @@ async fn collect(mut body: Body, announced: usize, bytes_max: usize) -> Result<B
     }
     match bytes_read {
         _ if bytes_read > bytes_max => Err(too_large(bytes_max)),
-        _ if kept.is_empty() => Ok(first),
-        _ => Ok(kept.freeze()),
+        _ if kept.is_empty() => roomy.map(|()| first),
+        _ => roomy.map(|()| kept.freeze()),
     }
 }
 
@@ -134,9 +149,10 @@ fn too_large(bytes_max: usize) -> Problem {
 }
 
 fn late() -> Problem {
-    Problem::new(Code::RequestTimeout, "the body did not arrive in time: send it again")
+    Problem::new(Code::RequestTimeout, "the body did not arrive in time: send it again").ending_connection()
 }
 
 fn broken() -> Problem {
     Problem::new(Code::RequestTimeout, "the body did not arrive completely: send it again")
+        .ending_connection()
 }

@@ -144,6 +144,8 @@ fn log(status: u16, (method, route, id): (&'static str, &str, &RequestId), took:
     let (id, duration_ms) = (&*id.0, took.as_millis() as u64);
     match status {
         500.. => tracing::warn!(method, route, id, status, duration_ms, "failed"),
+        // Whoever sends too much must not fill the log as well; the counters tell.
+        429 => tracing::debug!(method, route, id, status, duration_ms, "told to wait"),
         400.. => tracing::info!(method, route, id, status, duration_ms, "refused"),
         _ => tracing::debug!(method, route, id, status, duration_ms, "answered"),
     }
@@ -154,7 +156,12 @@ pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: N
     guarded(&api, &method, Box::pin(next.run(request))).await
 }
 
-/// `work` within the server's bounds, and to its end if it may change something.
+/// For probes, which take no place: they cost next to nothing, and a server whose places are all taken lives.
+pub(crate) async fn bound(request: Request, next: Next) -> Response {
+    bounded(unwound(next.run(request))).await
+}
+
+/// `work` within the server's bounds, and to its end if it may change something and its body has come.
 pub(crate) async fn guarded(api: &Api, method: &Method, work: BoxFuture<'static, Response>) -> Response {
     let Ok(_place) = api.requests.try_acquire() else {
         return Problem::new(
@@ -163,30 +170,36 @@ pub(crate) async fn guarded(api: &Api, method: &Method, work: BoxFuture<'static,
         )
         .into_response();
     };
-    let work = AssertUnwindSafe(work).catch_unwind().map(|ran| ran.map_err(|_| ()));
+    let work = unwound(work);
     match method.is_safe() {
         true => bounded(work).await,
         false => bounded(Determined::new(work.instrument(tracing::Span::current()), &api.tasks)).await,
     }
 }
 
+fn unwound<F: Future<Output = Response>>(work: F) -> impl Future<Output = Result<Response, ()>> + use<F> {
+    AssertUnwindSafe(work).catch_unwind().map(|ran| ran.map_err(|_| ()))
+}
+
 async fn bounded(work: impl Future<Output = Result<Response, ()>>) -> Response {
     match tokio::time::timeout(HANDLER_TIME_MAX, work).await {
         Ok(Ok(response)) => response,
-        Ok(Err(())) => {
-            tracing::error!("a handler panicked; the panic's own message stands before this line");
-            Problem::new(
-                Code::InternalError,
-                "the server failed; nothing is promised: tell the operator the requestId",
-            )
-            .into_response()
-        }
+        Ok(Err(())) => panicked().into_response(),
         Err(_) => Problem::new(
             Code::StoreUnavailable,
             "the request took too long; nothing is promised: repeat it with the same Idempotency-Key",
         )
+        .ending_connection()
         .into_response(),
     }
+}
+
+pub(crate) fn panicked() -> Problem {
+    tracing::error!("a handler panicked; the panic's own message stands before this line");
+    Problem::new(
+        Code::InternalError,
+        "the server failed; nothing is promised: tell the operator the requestId",
+    )
 }
 
 pub(crate) async fn no_route() -> Problem {
@@ -202,7 +215,41 @@ pub(crate) async fn no_method() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use parking_lot::Mutex;
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
     use super::*;
+
+    #[derive(Default)]
+    struct Levels(Mutex<Vec<Level>>);
+
+    impl Subscriber for Levels {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            self.0.lock().push(*event.metadata().level());
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_flood_that_is_told_to_wait_does_not_fill_the_log() {
+        let levels = Arc::new(Levels::default());
+        tracing::subscriber::with_default(Arc::clone(&levels), || {
+            for status in [202, 401, 429, 503] {
+                log(status, ("POST", "/v1/events", &RequestId("r".into())), Duration::ZERO);
+            }
+        });
+        assert_eq!(*levels.0.lock(), [Level::DEBUG, Level::INFO, Level::DEBUG, Level::WARN]);
+    }
 
     #[test]
     fn a_request_id_is_short_and_plain() {

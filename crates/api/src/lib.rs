@@ -50,7 +50,9 @@ use catalogue::{Catalogue, Validate};
 use domain::address_rules::AddressPolicy;
 use domain::audit::{Action, Actor, Object};
 use domain::id::IdSource;
-use domain::limits::{BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX};
+use domain::limits::{
+    BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX, SIGN_INS_MAX,
+};
 use domain::secret::SecretText;
 use domain::time::Clock;
 use domain::url_rules::UrlPolicy;
@@ -140,7 +142,12 @@ pub struct Api {
     sign_ins: sign_ins::SignIns,
     tasks: TaskTracker,
     requests: Semaphore,
+    /// Of [`requests`](Self::requests) those that may be sign-ins, which strangers send.
+    sign_ins_at_once: Semaphore,
+    readiness: health::Readiness,
+    /// Turns of batches that have arrived.
     batches: Semaphore,
+    arrivals: events::Arrivals,
     document: OnceLock<Bytes>,
 }
 
@@ -166,7 +173,10 @@ impl Api {
             running: once::Running::default(),
             tasks: TaskTracker::new(),
             requests: Semaphore::new(REQUESTS_MAX),
+            sign_ins_at_once: Semaphore::new(SIGN_INS_MAX),
+            readiness: health::Readiness::default(),
             batches: Semaphore::new(BATCHES_MAX),
+            arrivals: events::Arrivals::default(),
             document: OnceLock::new(),
         })
     }

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::Api;
 use crate::caller::{From, SignedIn};
 use crate::cookie::{self, ReachedBy};
+use crate::determined::undetermined;
 use crate::docs;
 use crate::problem::{Code, Problem};
 use crate::query::Params;
@@ -56,6 +57,15 @@ fn is_plain(code: &str) -> bool {
 
 fn too_slow() -> Problem {
     Problem::new(Code::RequestTimeout, "the form took too long to arrive: open the link again")
+        .ending_connection()
+}
+
+fn busy() -> Problem {
+    Problem::new(
+        Code::TooManyRequests,
+        "too many people are signing in at this moment: open the link again in some seconds",
+    )
+    .with_retry_after(FORM_TIME_MAX.as_secs() as u32)
 }
 
 fn no_code() -> Problem {
@@ -70,8 +80,10 @@ async fn signed_in(api: &Api, request: Request) -> Result<Response, Problem> {
     let from = From::of(request.extensions());
     of_this_origin(request.headers())?;
     let arriving = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX);
-    // Nobody is known yet, and a place among the requests is taken: a form is small and comes at once, or not at all.
-    let arrived = tokio::time::timeout(FORM_TIME_MAX, arriving).await.map_err(|_| too_slow())?;
+    let _place = api.sign_ins_at_once.try_acquire().map_err(|_| busy())?;
+    // Nobody is known yet, and a place is taken: a form is small and comes at once, or not at all.
+    let arriving = tokio::time::timeout(FORM_TIME_MAX, arriving);
+    let arrived = undetermined(arriving).await.map_err(|_| too_slow())?;
     let body = arrived.map_err(|_| no_code())?;
     let code = code_of(&body).ok_or_else(no_code)?;
     let (session, token) = sessions::open(api, &code, &from).await?;
@@ -116,6 +128,9 @@ fn refused(problem: &Problem) -> Response {
     let mut response = page(problem.code.status(), &content);
     if let Some(seconds) = problem.retry_after_seconds() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if problem.ends_connection() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -14,17 +14,29 @@ use crate::{
 
 /// The API as a service. What it does not know answers 404 as a problem; `/metrics` and the console are the binary's.
 pub fn router(api: Arc<Api>) -> Router {
-    let (router, _) = routes().split_for_parts();
+    let (router, _) = guarded().split_for_parts();
+    let (probes, _) = probes().split_for_parts();
+    let probes = probes.method_not_allowed_fallback(layers::no_method).layer(from_fn(layers::bound));
     router
         .merge(login::router())
         .fallback(layers::no_route)
         .method_not_allowed_fallback(layers::no_method)
         .layer(from_fn_with_state(Arc::clone(&api), layers::guard))
+        .merge(probes)
         .layer(from_fn_with_state(Arc::clone(&api), layers::observe))
         .with_state(api)
 }
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    guarded().merge(probes())
+}
+
+/// What must answer however busy the server is.
+fn probes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(health::healthz)).routes(routes!(health::readyz))
+}
+
+fn guarded() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(events::publish_event, events::list_events))
         .routes(routes!(events::publish_batch))
@@ -55,8 +67,6 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::delete_session))
         .routes(routes!(audit::list_audit))
         .routes(routes!(system::rotate_master_key))
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
         .routes(routes!(docs::openapi_json))
         .routes(routes!(docs::reference))
         .routes(routes!(docs::error_page))

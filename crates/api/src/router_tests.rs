@@ -1,6 +1,7 @@
 //! What the router and its layers answer by themselves.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use domain::api_key::{ApiKey, Permission};
@@ -8,7 +9,7 @@ use domain::endpoint::{Endpoint, EndpointState, Subscription};
 use domain::id::IdSource;
 use domain::scope::{Owner, Scope};
 use domain::secret::{SecretText, Secrets};
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use sha2::{Digest, Sha256};
 use store::known::Known;
 use tower::ServiceExt;
 
-use crate::stand_in::{KEY, NOW, NoStore, NotingEngine, api};
+use crate::stand_in::{KEY, NOW, NoStore, NotingEngine, StandingClock, api, api_on};
 use crate::{Front, router};
 
 struct Answered {
@@ -348,6 +349,147 @@ async fn a_client_that_leaves_does_not_stop_the_hand_over() {
     store.permits.add_permits(1);
     api.drained().await;
     assert_eq!(*engine.notes.lock(), ["reserve", "hand over 42"]);
+}
+
+/// A body of which nothing ever comes.
+fn never() -> Body {
+    Body::from_stream(futures::stream::pending::<Result<Vec<u8>, std::io::Error>>())
+}
+
+fn form(body: Body) -> Request<Body> {
+    Request::builder().method("POST").uri("/login").header("host", "x").body(body).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_its_body_has_come_leaves_no_work_behind() {
+    let paths = ["/v1/events", "/v1/events/batch", "/v1/endpoints"];
+    for asked in paths.map(|path| request("POST", path, never())).into_iter().chain([form(never())]) {
+        let api = api(Arc::default(), Arc::default());
+        let path = asked.uri().path().to_owned();
+        let mut answer = Front::new(Arc::clone(&api), router(Arc::clone(&api))).oneshot(asked);
+        assert!((&mut answer).now_or_never().is_none(), "{path}");
+        drop(answer);
+        assert!(api.drained().now_or_never().is_some(), "{path}");
+    }
+}
+
+fn plain(path: &str) -> Request<Body> {
+    Request::builder().uri(path).header("host", "x").body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn probes_answer_when_every_place_is_taken() {
+    let api = api(Arc::default(), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(Arc::clone(&api)));
+    let _all = api.requests.try_acquire_many(domain::limits::REQUESTS_MAX as u32).unwrap();
+    // The store that is behind this one panics.
+    for (path, expected) in [("/healthz", 200), ("/readyz", 500), ("/docs", 429), ("/v1/events", 429)] {
+        let answered = front.clone().oneshot(plain(path)).await.unwrap();
+        assert_eq!(answered.status().as_u16(), expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_store_is_asked_for_life_once_a_second_however_many_ask() {
+    let (clock, store) = (Arc::new(StandingClock::default()), Arc::new(NoStore::default()));
+    let api = api_on(Arc::clone(&clock), Arc::clone(&store), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(api));
+    for (moved_ms, pings) in [(0, 1), (999, 1), (1_000, 2), (1_999, 2), (2_000, 3), (0, 4)] {
+        clock.moved_ms.store(moved_ms, Ordering::Relaxed);
+        for _ in 0..10 {
+            assert_eq!(front.clone().oneshot(plain("/readyz")).await.unwrap().status().as_u16(), 500);
+        }
+        assert_eq!(store.pings.load(Ordering::Relaxed), pings, "{moved_ms}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_sign_ins_take_a_few_places_and_for_a_few_seconds() {
+    let api = api(Arc::default(), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(api));
+    let mut slow: Vec<_> =
+        (0..domain::limits::SIGN_INS_MAX).map(|_| front.clone().oneshot(form(never()))).collect();
+    assert!(slow.iter_mut().all(|answer| answer.now_or_never().is_none()));
+    let one_more = front.clone().oneshot(form("code=hpc_x".into())).await.unwrap();
+    assert_eq!(
+        (one_more.status().as_u16(), &one_more.headers()["retry-after"]),
+        (429, &"5".parse().unwrap())
+    );
+    assert_eq!(front.clone().oneshot(plain("/docs")).await.unwrap().status(), StatusCode::OK);
+    for answered in futures::future::join_all(slow).await {
+        assert_eq!(answered.unwrap().status(), StatusCode::REQUEST_TIMEOUT);
+    }
+    // The store is away.
+    let next = front.oneshot(form("code=hpc_x".into())).await.unwrap();
+    assert_eq!(next.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn batches_that_are_slow_to_arrive_keep_no_other_waiting() {
+    let api = api(Arc::default(), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(api));
+    let slow = (0..2 * domain::limits::BATCHES_MAX).map(|_| request("POST", "/v1/events/batch", never()));
+    let mut slow: Vec<_> = slow.map(|asked| front.clone().oneshot(asked)).collect();
+    assert!(slow.iter_mut().all(|answer| answer.now_or_never().is_none()));
+    let quick = front.oneshot(request("POST", "/v1/events/batch", "{}"));
+    let quick = quick.now_or_never().expect("it waits for nobody").unwrap();
+    assert_eq!(quick.status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn who_holds_its_share_of_arriving_batches_is_refused_and_others_are_not() {
+    let key = "hpk_another-key-of-some-length-0123456";
+    let stored = ApiKey {
+        id: IdSource::seeded(3).api_key(NOW),
+        name: "k".into(),
+        scope: Scope::Location("loc".parse().unwrap()),
+        permissions: vec![Permission::Publish],
+        hash: Sha256::digest(key).into(),
+        expires_at: None,
+        last_used_at: None,
+    };
+    let store = NoStore { keys: vec![Arc::new(Known::new(stored, None))], ..NoStore::default() };
+    let api = api(Arc::new(store), Arc::default());
+    let front = Front::new(Arc::clone(&api), router(api));
+    // All but the last byte of the largest batch, and then nothing.
+    let unfinished = || {
+        let most = vec![b' '; domain::limits::BATCH_BYTES_MAX - 1];
+        let most = futures::stream::iter([Ok::<_, std::io::Error>(most)]);
+        Body::from_stream(most.chain(futures::stream::pending()))
+    };
+    let mut of_platform: Vec<_> =
+        (0..2).map(|_| front.clone().oneshot(request("POST", "/v1/events/batch", unfinished()))).collect();
+    assert!(of_platform.iter_mut().all(|answer| answer.now_or_never().is_none()));
+    let refused = front.clone().oneshot(request("POST", "/v1/events/batch", "[5]")).await.unwrap();
+    assert_eq!(
+        (refused.status(), &refused.headers()["retry-after"]),
+        (StatusCode::TOO_MANY_REQUESTS, &"1".parse().unwrap())
+    );
+    let mut other = request("POST", "/v1/events/batch", "[5]");
+    other.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+    assert_eq!(front.clone().oneshot(other).await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    drop(of_platform);
+    let again = front.oneshot(request("POST", "/v1/events/batch", "[5]")).await.unwrap();
+    assert_eq!(again.status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_too_long_ends_its_connection() {
+    for (asked, seconds, expected) in [
+        (request("POST", "/v1/events", never()), 30, 408),
+        (request("POST", "/v1/events/batch", never()), 30, 408),
+        (request("POST", "/v1/endpoints", never()), 30, 408),
+        (form(never()), 5, 408),
+        // The store never answers this one.
+        (request("POST", "/v1/events", CONTACT), 60, 503),
+    ] {
+        let api = api(Arc::default(), Arc::default());
+        let (began, path) = (tokio::time::Instant::now(), asked.uri().path().to_owned());
+        let response = Front::new(Arc::clone(&api), router(api)).oneshot(asked).await.unwrap();
+        let took = began.elapsed().as_secs();
+        assert_eq!((response.status().as_u16(), took), (expected, seconds), "{path}");
+        assert_eq!(response.headers()["connection"], "close", "{path}");
+    }
 }
 
 #[tokio::test]

@@ -180,7 +180,6 @@ pub(crate) async fn operators_link(api: &Api, base: &str) -> Result<String, Link
 /// Redeems a code: the session, and its token.
 pub(crate) async fn open(api: &Api, code: &str, from: &From) -> Result<(Session, String), Problem> {
     let now = api.clock.now();
-    api.sign_ins.admit(from.address, now)?;
     let hash: [u8; 32] = Sha256::digest(code).into();
     let token = generated(cookie::SESSION_PREFIX)?;
     let store = audited(api, Actor::System, from);

@@ -1,7 +1,7 @@
 //! Sign-ins that failed: counted by address and by token, and told to wait when there are too many in a minute.
 //!
 //! What signs in has 256 random bits, which nobody guesses; the bound keeps those who try from costing anything, and one broken
-//! integration from filling the log. A valid token always passes: behind a proxy all callers have one address.
+//! integration from filling the log. What is right always passes, tokens and codes: behind a proxy all callers have one address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -52,30 +52,15 @@ impl SignIns {
     ) -> Result<(), Problem> {
         let mut window = self.window.lock();
         window.turn(now);
-        let by_token = token_hash.is_some_and(|hash| {
-            !window.count(Counted::Token(hash), self.per_address / FAILED_SIGN_INS_TOKEN_SHARE)
-        });
+        let address = address.map(|address| Counted::Address(network_of(address)));
+        let token = token_hash.map(Counted::Token);
+        // First, so that made-up tokens of one address do not fill the table.
+        let is_spent = address.is_some_and(|address| window.failures_of(address) >= self.per_address);
         // A token that fails again and again spends its own share, and not that of its neighbours at the address.
-        let spends = !by_token;
-        let by_address = address.is_some_and(|address| {
-            spends && !window.count(Counted::Address(network_of(address)), self.per_address)
-        });
-        if by_token || by_address { Err(window.wait(now)) } else { Ok(()) }
-    }
-
-    /// Before a code is looked at: who has failed too often is not told whether this one is right.
-    ///
-    /// # Errors
-    /// `too-many-requests`.
-    pub(crate) fn admit(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Problem> {
-        let mut window = self.window.lock();
-        window.turn(now);
-        let failures =
-            address.and_then(|address| window.failures.get(&Counted::Address(network_of(address))));
-        if failures.is_some_and(|count| *count >= self.per_address) {
-            return Err(window.wait(now));
-        }
-        Ok(())
+        let has_room = !is_spent
+            && token.is_none_or(|token| window.count(token, self.per_address / FAILED_SIGN_INS_TOKEN_SHARE))
+            && address.is_none_or(|address| window.count(address, self.per_address));
+        if has_room { Ok(()) } else { Err(window.wait(now)) }
     }
 }
 
@@ -86,6 +71,10 @@ impl Window {
             self.ends_at = now.plus_millis(WINDOW_MS);
             self.failures.clear();
         }
+    }
+
+    fn failures_of(&self, counted: Counted) -> u32 {
+        self.failures.get(&counted).copied().unwrap_or_default()
     }
 
     /// Whether there is room for one more.
@@ -119,6 +108,7 @@ fn network_of(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use domain::limits::FAILED_SIGN_INS_PER_ADDRESS;
+    use sha2::{Digest, Sha256};
 
     use super::*;
 
@@ -135,8 +125,8 @@ mod tests {
             sign_ins.failed(from, Some([n as u8; 32]), at(0)).unwrap();
         }
         assert!(sign_ins.failed(address("2001:db8::ffff"), Some([255; 32]), at(59_999)).is_err());
-        assert!(sign_ins.admit(address("2001:db8::1"), at(1)).is_err());
-        assert!(sign_ins.admit(address("2001:db8:0:1::1"), at(1)).is_ok());
+        assert!(sign_ins.failed(address("2001:db8::1"), None, at(1)).is_err());
+        assert!(sign_ins.failed(address("2001:db8:0:1::1"), None, at(1)).is_ok());
         assert!(sign_ins.failed(address("203.0.113.7"), Some([254; 32]), at(1)).is_ok());
         assert!(sign_ins.failed(address("2001:db8::ffff"), Some([255; 32]), at(60_000)).is_ok());
     }
@@ -148,6 +138,18 @@ mod tests {
         let failed = (0..1_000).filter(|_| sign_ins.failed(address, Some([1; 32]), at(0)).is_ok()).count();
         assert_eq!(failed, (FAILED_SIGN_INS_PER_ADDRESS / FAILED_SIGN_INS_TOKEN_SHARE) as usize);
         assert!(sign_ins.failed(address, Some([2; 32]), at(0)).is_ok());
+    }
+
+    #[test]
+    fn made_up_tokens_of_one_address_leave_the_table_to_others() {
+        let sign_ins = SignIns::new(FAILED_SIGN_INS_PER_ADDRESS);
+        let address = |text: &str| Some(text.parse().unwrap());
+        for n in 0..COUNTED_MAX {
+            let token = Sha256::digest(n.to_be_bytes()).into();
+            let _ = sign_ins.failed(address("203.0.113.7"), Some(token), at(0));
+        }
+        assert_eq!(sign_ins.window.lock().failures.len(), FAILED_SIGN_INS_PER_ADDRESS as usize + 1);
+        assert!(sign_ins.failed(address("198.51.100.1"), Some([1; 32]), at(0)).is_ok());
     }
 
     #[test]

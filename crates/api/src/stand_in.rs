@@ -2,6 +2,7 @@
 //! through the binary.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use catalogue::Catalogue;
@@ -51,6 +52,8 @@ pub(crate) struct NoStore {
     pub(crate) healths: Healths,
     pub(crate) permits: Semaphore,
     pub(crate) publish_fails: bool,
+    /// How often it was asked for life.
+    pub(crate) pings: AtomicUsize,
     pub(crate) keys: Vec<Arc<Known<ApiKey>>>,
 }
 
@@ -61,6 +64,7 @@ impl Default for NoStore {
             healths: Healths::default(),
             permits: Semaphore::new(0),
             publish_fails: false,
+            pings: AtomicUsize::new(0),
             keys: Vec::new(),
         }
     }
@@ -83,11 +87,15 @@ impl MasterKeys for ExternalKeys {
     }
 }
 
-struct StandingClock;
+/// Stands at [`NOW`] until it is moved.
+#[derive(Debug, Default)]
+pub(crate) struct StandingClock {
+    pub(crate) moved_ms: AtomicI64,
+}
 
 impl Clock for StandingClock {
     fn now(&self) -> Timestamp {
-        NOW
+        NOW.plus_millis(self.moved_ms.load(Ordering::Relaxed))
     }
     fn sleep_until(&self, _: Timestamp) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
         Box::pin(std::future::pending())
@@ -95,6 +103,10 @@ impl Clock for StandingClock {
 }
 
 pub(crate) fn api(store: Arc<NoStore>, engine: Arc<NotingEngine>) -> Arc<Api> {
+    api_on(Arc::default(), store, engine)
+}
+
+pub(crate) fn api_on(clock: Arc<StandingClock>, store: Arc<NoStore>, engine: Arc<NotingEngine>) -> Arc<Api> {
     let settings = Settings { platform_key: Some(SecretText::new(KEY.to_owned())), ..Settings::new([7; 32]) };
     Api::new(Parts {
         settings,
@@ -102,7 +114,7 @@ pub(crate) fn api(store: Arc<NoStore>, engine: Arc<NotingEngine>) -> Arc<Api> {
         engine,
         master_keys: Arc::new(ExternalKeys),
         catalogue: Arc::new(Catalogue::builtin()),
-        clock: Arc::new(StandingClock),
+        clock,
         ids: Arc::new(IdSource::seeded(1)),
     })
 }
@@ -314,6 +326,7 @@ impl Events for NoStore {
 #[async_trait]
 impl Maintenance for NoStore {
     async fn ping(&self) -> Answer<()> {
+        self.pings.fetch_add(1, Ordering::Relaxed);
         panic!("as a test wants it")
     }
     async fn sweep(&self, _: Timestamp, _: Timestamp) -> Answer<Swept> {

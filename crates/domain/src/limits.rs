@@ -38,8 +38,13 @@ pub const PUBLISH_BUCKETS_MAX: usize = 65_536;
 pub const PUBLISH_PER_SECOND_MAX: u32 = 1_000_000;
 /// Requests at once; more are told 429.
 pub const REQUESTS_MAX: usize = 2_048;
-/// Batches at once, since each may hold `BATCH_BYTES_MAX`; more wait for their turn.
+/// Of these, sign-ins at once: nobody is known yet whose form may be slow.
+pub const SIGN_INS_MAX: usize = 128;
+/// Batches that are checked and stored at once; more wait for their turn.
 pub const BATCHES_MAX: usize = 4;
+/// Of batches that arrive or wait for their turn this much is in memory, bytes; and of one owner's. More are told 429.
+pub const BATCH_ARRIVAL_BYTES_MAX: usize = 128 * 1024 * 1024;
+pub const BATCH_ARRIVAL_BYTES_PER_OWNER: usize = 32 * 1024 * 1024;
 
 // Endpoints
 /// Characters of a URL, as given and once normalised.
@@ -137,6 +142,10 @@ pub const LEASE_MARGIN_MS: i64 = 20_000;
 pub const LEASE_MS: i64 = ATTEMPT_TIMEOUT_MS + LEASE_MARGIN_MS;
 
 const _: () = assert!(EVENT_BYTES_MAX <= BATCH_BYTES_MAX);
+// So that one owner may send a large batch while it sends another, and leaves room for the rest.
+const _: () = assert!(2 * BATCH_BYTES_MAX <= BATCH_ARRIVAL_BYTES_PER_OWNER);
+const _: () = assert!(2 * BATCH_ARRIVAL_BYTES_PER_OWNER <= BATCH_ARRIVAL_BYTES_MAX);
+const _: () = assert!(SIGN_INS_MAX < REQUESTS_MAX);
 const _: () = assert!(COMMIT_INTERVAL_MS_MIN < COMMIT_GATHER_MS_MAX);
 const _: () = assert!(HEADER_NAME_LENGTH_MAX + HEADER_VALUE_LENGTH_MAX <= HEADER_BYTES_MAX);
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX <= PAGE_ROWS_EXAMINED_MAX);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
 use domain::limits::{BATCH_EVENTS_MAX, EVENT_BYTES_MAX};
@@ -14,8 +14,9 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{Published, Wishes, publish, wishes};
 use crate::Api;
 use crate::answer;
-use crate::body::{BatchCommand, Command, Media};
+use crate::body::{Command, Media};
 use crate::caller::{Caller, Publisher};
+use crate::determined::undetermined;
 use crate::fields::Fields;
 use crate::layers::RequestId;
 use crate::once::once;
@@ -50,9 +51,10 @@ pub(crate) async fn publish_batch(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, Problem> {
-    // Before the body is read, so that no more than a few large bodies are in memory.
-    let _turn = api.batches.acquire().await.map_err(|_| busy())?;
-    let BatchCommand(command) = BatchCommand::from_request(request, &()).await?;
+    let mut arrival = api.arrivals.begin(&caller.scope);
+    let command = Command::of_batch(request, |bytes| arrival.take(bytes)).await?;
+    // Not before the body is here: a slow client would keep the turn from everybody else.
+    let _turn = undetermined(api.batches.acquire()).await.map_err(|_| busy())?;
     let wishes = wishes(&api, &uri, &command)?;
     once(&api, &caller, &command, async |keep| {
         let items = items(&command)?;

@@ -1,5 +1,6 @@
 //! Events: publishing one or many, and what became of them.
 
+mod arrivals;
 mod batch;
 mod list;
 mod publish;
@@ -12,6 +13,7 @@ use catalogue::Validate;
 use domain::location::AppId;
 use http::{StatusCode, Uri};
 
+pub(crate) use arrivals::Arrivals;
 pub(crate) use batch::__path_publish_batch;
 pub(crate) use batch::publish_batch;
 pub(crate) use list::{__path_get_event, __path_list_events, get_event, list_events};

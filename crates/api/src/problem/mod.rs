@@ -34,6 +34,8 @@ pub(crate) struct Problem {
     challenge: Option<&'static str>,
     /// Where it is known better than [`RETRY_AFTER_SECONDS`].
     retry_after_seconds: Option<u32>,
+    /// Whether the connection ends with the answer, since the rest of the request may never come.
+    ends_connection: bool,
     /// Our own failure behind it: for the operator's log, never for the caller.
     pub(crate) cause: Option<Arc<StoreError>>,
 }
@@ -55,6 +57,7 @@ impl Problem {
             errors: Vec::new(),
             challenge: None,
             retry_after_seconds: None,
+            ends_connection: false,
             cause: None,
         }
     }
@@ -90,6 +93,15 @@ impl Problem {
     }
     pub(crate) fn retry_after_seconds(&self) -> Option<u32> {
         self.retry_after_seconds
+    }
+
+    /// Lets the connection end with the answer, since the rest of the request may never come.
+    pub(crate) fn ending_connection(mut self) -> Self {
+        self.ends_connection = true;
+        self
+    }
+    pub(crate) fn ends_connection(&self) -> bool {
+        self.ends_connection
     }
 
     pub(crate) fn with_retry_after(mut self, seconds: u32) -> Self {
@@ -128,6 +140,9 @@ impl Problem {
         if matches!(self.code, Code::StoreUnavailable | Code::TooManyRequests | Code::IdempotencyInProgress) {
             let seconds = self.retry_after_seconds.unwrap_or(RETRY_AFTER_SECONDS);
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.ends_connection {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

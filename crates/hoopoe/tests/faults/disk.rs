@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testkit::{Answer, Receiver, eventually};
+use testkit::{Answer, Client, Receiver, eventually};
 
 use crate::ledger::Ledger;
 use crate::site::{LOCATION, api, contact, endpoint, program_over, until_all_are_finished};
@@ -78,17 +78,25 @@ async fn a_full_disk_refuses_events_loses_none_and_is_survived() {
     assert!(refused.header("retry-after").is_some(), "{problem}");
     api.get("/v1/events").await.expect(200);
     api.get("/healthz").await.expect(200);
-    assert_eq!(api.get("/readyz").await.status.as_u16(), 503);
+    until_ready_says(&api, 503).await;
 
     receiver.usually("/hook", Answer::status(200));
     std::fs::remove_file(ballast).unwrap();
     eventually("service to resume", || async { (ledger.publish_one(&api).await == Some(202)).then_some(()) })
         .await;
-    assert_eq!(api.get("/readyz").await.status.as_u16(), 200);
+    until_ready_says(&api, 200).await;
     until_all_are_finished(&api).await;
     assert_eq!(ledger.missing(&receiver), Vec::<String>::new());
     server.kill().await;
     let server = program.start().await;
     let listed = crate::site::api(&server).get("/v1/events?limit=200").await.expect(200);
     assert!(listed["data"].as_array().unwrap().len() >= ledger.acknowledged());
+}
+
+/// What the store last said is told for a second.
+async fn until_ready_says(api: &Client, status: u16) {
+    eventually("the readiness to be told", || async {
+        (api.get("/readyz").await.status.as_u16() == status).then_some(())
+    })
+    .await;
 }
