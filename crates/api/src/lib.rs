@@ -35,6 +35,7 @@ mod router;
 mod router_tests;
 mod sessions;
 mod sign_ins;
+mod signatures;
 #[cfg(test)]
 mod stand_in;
 mod system;
@@ -50,7 +51,9 @@ use catalogue::{Catalogue, Validate};
 use domain::address_rules::AddressPolicy;
 use domain::audit::{Action, Actor, Object};
 use domain::id::IdSource;
-use domain::limits::{BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX};
+use domain::limits::{
+    BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, EXPLANATIONS_MAX, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX,
+};
 use domain::secret::SecretText;
 use domain::time::Clock;
 use domain::url_rules::UrlPolicy;
@@ -141,6 +144,7 @@ pub struct Api {
     tasks: TaskTracker,
     requests: Semaphore,
     batches: Semaphore,
+    explanations: Semaphore,
     document: OnceLock<Bytes>,
 }
 
@@ -167,6 +171,7 @@ impl Api {
             tasks: TaskTracker::new(),
             requests: Semaphore::new(REQUESTS_MAX),
             batches: Semaphore::new(BATCHES_MAX),
+            explanations: Semaphore::new(EXPLANATIONS_MAX),
             document: OnceLock::new(),
         })
     }

@@ -40,6 +40,10 @@ pub const PUBLISH_PER_SECOND_MAX: u32 = 1_000_000;
 pub const REQUESTS_MAX: usize = 2_048;
 /// Batches at once, since each may hold `BATCH_BYTES_MAX`; more wait for their turn.
 pub const BATCHES_MAX: usize = 4;
+/// Signatures explained at once, since each search may hash for a second; more wait for their turn.
+pub const EXPLANATIONS_MAX: usize = 2;
+/// Characters of a secret that somebody wants explained, slips around it included.
+pub const SIGNATURE_SECRET_LENGTH_MAX: usize = 1_024;
 
 // Endpoints
 /// Characters of a URL, as given and once normalised.

@@ -203,7 +203,7 @@ fn shown(store: &dyn Store, endpoint: &Endpoint) -> EndpointView {
     EndpointView::of(endpoint, store.healths().of(endpoint).as_ref())
 }
 
-fn no_endpoint(error: StoreError) -> Problem {
+pub(crate) fn no_endpoint(error: StoreError) -> Problem {
     match error {
         StoreError::NotFound => Problem::not_found("endpoint"),
         other => other.into(),

@@ -9,6 +9,7 @@ mod event;
 mod event_type;
 mod key;
 mod session;
+mod signature;
 mod tenant;
 
 use domain::scope::Owner;
@@ -21,6 +22,7 @@ pub(crate) use event::{BatchAnswer, BatchItem, Became, EventAccepted, EventRow, 
 pub(crate) use event_type::EventTypeView;
 pub(crate) use key::{ApiKeyCreated, ApiKeyView};
 pub(crate) use session::{CurrentSession, PortalLink, SessionView};
+pub(crate) use signature::{SignatureReport, SignatureView};
 pub(crate) use tenant::{AppView, InstallView, LocationView};
 
 /// RFC 3339, UTC, with milliseconds.

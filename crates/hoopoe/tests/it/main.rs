@@ -24,6 +24,7 @@ mod rotation;
 mod routing;
 mod secrecy;
 mod sessions;
+mod signatures;
 mod surface;
 mod tenants;
 mod test_sends;
