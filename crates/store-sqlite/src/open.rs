@@ -23,11 +23,12 @@ pub(crate) const PAGE_BYTES: u32 = 4_096;
 /// Another program, a backup for one, may hold the file for a moment.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// Forward only, in order; the number of the last is the schema's version.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_held.sql"),
     include_str!("../migrations/0003_health.sql"),
     include_str!("../migrations/0004_access.sql"),
+    include_str!("../migrations/0006_stats.sql"),
 ];
 pub(crate) const CANARY: &[u8] = b"hoopoe";
 pub(crate) const CANARY_CONTEXT: &str = "meta/canary";
