@@ -34,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(endpoints::enable_endpoint))
         .routes(routes!(endpoints::disable_endpoint))
         .routes(routes!(endpoints::test_endpoint))
+        .routes(routes!(endpoints::get_endpoint_stats))
         .routes(routes!(endpoints::get_secret))
         .routes(routes!(endpoints::rotate_secret))
         .routes(routes!(endpoints::promote_secret))

@@ -26,7 +26,7 @@ const TAGS: [(&str, &str); 10] = [
 ];
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
-const CODES: [(&str, &[Code]); 18] = [
+const CODES: [(&str, &[Code]); 19] = [
     ("publishEvent", &[Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
@@ -46,6 +46,7 @@ const CODES: [(&str, &[Code]); 18] = [
     ("updateEndpoint", &[Code::InvalidUrl, Code::InvalidHeader, Code::UnknownType, Code::NotAvailableYet]),
     ("testEndpoint", &[Code::UnknownType]),
     ("explainSignatures", &[Code::NotFound]),
+    ("getEndpointStats", &[Code::InvalidRequest]),
     ("rotateEndpointSecret", &[Code::RotationInProgress]),
     ("promoteEndpointSecret", &[Code::NoRotation]),
     ("retryDelivery", &[Code::EndpointDisabled]),

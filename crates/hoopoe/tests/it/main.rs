@@ -25,6 +25,7 @@ mod routing;
 mod secrecy;
 mod sessions;
 mod signatures;
+mod stats;
 mod surface;
 mod tenants;
 mod test_sends;
