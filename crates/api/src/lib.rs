@@ -35,6 +35,7 @@ mod router;
 mod router_tests;
 mod sessions;
 mod sign_ins;
+mod signatures;
 #[cfg(test)]
 mod stand_in;
 mod system;
@@ -51,7 +52,8 @@ use domain::address_rules::AddressPolicy;
 use domain::audit::{Action, Actor, Object};
 use domain::id::IdSource;
 use domain::limits::{
-    BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX, SIGN_INS_MAX,
+    BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, EXPLANATIONS_MAX, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX,
+    SIGN_INS_MAX,
 };
 use domain::secret::SecretText;
 use domain::time::Clock;
@@ -148,6 +150,7 @@ pub struct Api {
     /// Turns of batches that have arrived.
     batches: Semaphore,
     arrivals: events::Arrivals,
+    explanations: Semaphore,
     document: OnceLock<Bytes>,
 }
 
@@ -177,6 +180,7 @@ impl Api {
             readiness: health::Readiness::default(),
             batches: Semaphore::new(BATCHES_MAX),
             arrivals: events::Arrivals::default(),
+            explanations: Semaphore::new(EXPLANATIONS_MAX),
             document: OnceLock::new(),
         })
     }

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::{
     Api, api_keys, audit, deliveries, docs, endpoints, event_types, events, health, installs, layers, login,
-    sessions, system, tenants,
+    sessions, signatures, system, tenants,
 };
 
 /// The API as a service. What it does not know answers 404 as a problem; `/metrics` and the console are the binary's.
@@ -46,9 +46,11 @@ fn guarded() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(endpoints::enable_endpoint))
         .routes(routes!(endpoints::disable_endpoint))
         .routes(routes!(endpoints::test_endpoint))
+        .routes(routes!(endpoints::get_endpoint_stats))
         .routes(routes!(endpoints::get_secret))
         .routes(routes!(endpoints::rotate_secret))
         .routes(routes!(endpoints::promote_secret))
+        .routes(routes!(signatures::explain_signatures))
         .routes(routes!(deliveries::list_deliveries))
         .routes(routes!(deliveries::get_delivery))
         .routes(routes!(deliveries::retry_delivery))

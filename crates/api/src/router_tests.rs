@@ -443,6 +443,7 @@ async fn who_holds_its_share_of_arriving_batches_is_refused_and_others_are_not()
         id: IdSource::seeded(3).api_key(NOW),
         name: "k".into(),
         scope: Scope::Location("loc".parse().unwrap()),
+        granted_by: Scope::Platform,
         permissions: vec![Permission::Publish],
         hash: Sha256::digest(key).into(),
         expires_at: None,

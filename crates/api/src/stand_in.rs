@@ -18,6 +18,7 @@ use domain::location::{AppId, Location, LocationId};
 use domain::scope::{Owner, Scope};
 use domain::secret::SecretText;
 use domain::session::Session;
+use domain::tally::Window;
 use domain::time::{Clock, Timestamp};
 use parking_lot::Mutex;
 use store::api_keys::ApiKeys;
@@ -34,6 +35,7 @@ use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded
 use store::routes::Routes;
 use store::sealing::{Resealed, Sealing};
 use store::sessions::{LoginCode, Sessions};
+use store::tallies::{Tallied, Tallies};
 use store::tenants::{InstallChange, Tenants};
 use store::vault::Vault;
 use store::{Store, StoreError};
@@ -376,6 +378,13 @@ impl Queue for NoStore {
         away()
     }
     async fn queue_length(&self) -> Answer<u64> {
+        away()
+    }
+}
+
+#[async_trait]
+impl Tallies for NoStore {
+    async fn tallies(&self, _: &Scope, _: EndpointId, _: Window, _: Timestamp) -> Answer<Tallied> {
         away()
     }
 }

@@ -26,5 +26,6 @@ pub mod retry;
 pub mod scope;
 pub mod secret;
 pub mod session;
+pub mod tally;
 pub mod time;
 pub mod url_rules;

@@ -42,9 +42,14 @@ pub const REQUESTS_MAX: usize = 2_048;
 pub const SIGN_INS_MAX: usize = 128;
 /// Batches that are checked and stored at once; more wait for their turn.
 pub const BATCHES_MAX: usize = 4;
-/// Of batches that arrive or wait for their turn this much is in memory, bytes; and of one owner's. More are told 429.
+/// Of batches that arrive or wait for their turn this much is in memory, bytes; and of one owner's, of whom the platform alone
+/// may fill all but another's share. More are told 429.
 pub const BATCH_ARRIVAL_BYTES_MAX: usize = 128 * 1024 * 1024;
 pub const BATCH_ARRIVAL_BYTES_PER_OWNER: usize = 32 * 1024 * 1024;
+/// Signatures explained at once, since each search may hash for a second; more wait for their turn.
+pub const EXPLANATIONS_MAX: usize = 2;
+/// Characters of a secret that somebody wants explained, slips around it included.
+pub const SIGNATURE_SECRET_LENGTH_MAX: usize = 1_024;
 
 // Endpoints
 /// Characters of a URL, as given and once normalised.

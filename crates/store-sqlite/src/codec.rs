@@ -8,6 +8,7 @@ use domain::delivery::{EndReason, Status, Trigger};
 use domain::event::{Considered, EventScope, Fate, SkipReason};
 use domain::id::{AttemptId, DeliveryId, EndpointId};
 use domain::outcome::Outcome;
+use domain::tally::Tally;
 use domain::time::Timestamp;
 
 use crate::fault::Fault;
@@ -210,6 +211,39 @@ pub(crate) fn pairs_of(bytes: &[u8]) -> Result<Vec<(String, String)>, Fault> {
     Ok(headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
+/// Where the tags of a tally's latencies begin; below are its outcomes.
+const LATENCY_TAG: u8 = 64;
+
+/// When the latest attempt began, then what there is of outcomes and latencies, each with its count.
+pub(crate) fn tally_bytes(tally: &Tally) -> Vec<u8> {
+    let mut out = Output(Vec::with_capacity(64));
+    out.u8(VERSION);
+    let last = tally.last_attempt_at.map_or(i64::MIN, Timestamp::as_millis);
+    out.0.extend_from_slice(&last.to_be_bytes());
+    for (tag, outcome) in (0..).zip(OUTCOMES) {
+        out.counted(tag, tally.of(outcome));
+    }
+    for (place, count) in tally.latencies.counts() {
+        out.counted(LATENCY_TAG + place as u8, count);
+    }
+    out.0
+}
+
+pub(crate) fn tally_of(bytes: &[u8]) -> Result<Tally, Fault> {
+    let mut input = Input::versioned(bytes, "tally")?;
+    let last = i64::from_be_bytes(input.take()?);
+    let mut tally = Tally::default();
+    tally.last_attempt_at = (last != i64::MIN).then(|| Timestamp::from_millis(last));
+    while !input.is_empty() {
+        let (tag, count) = (input.u8()?, input.count()?);
+        match tag.checked_sub(LATENCY_TAG) {
+            Some(place) => tally.latencies.put(usize::from(place), count),
+            None => tally.put(word_at(&OUTCOMES, i64::from(tag), "outcome")?, count),
+        }
+    }
+    Ok(tally)
+}
+
 struct Output(Vec<u8>);
 
 impl Output {
@@ -218,6 +252,18 @@ impl Output {
     }
     fn u32(&mut self, value: u32) {
         self.0.extend_from_slice(&value.to_be_bytes());
+    }
+    /// Seven bits to a byte, the low ones first; nothing for a count of none.
+    fn counted(&mut self, tag: u8, mut count: u64) {
+        if count == 0 {
+            return;
+        }
+        self.u8(tag);
+        while count >= 0x80 {
+            self.u8(count as u8 | 0x80);
+            count >>= 7;
+        }
+        self.u8(count as u8);
     }
     fn bytes(&mut self, bytes: &[u8]) {
         self.u32(bytes.len() as u32);
@@ -261,6 +307,17 @@ impl<'a> Input<'a> {
     }
     fn u32(&mut self) -> Result<u32, Fault> {
         self.take().map(u32::from_be_bytes)
+    }
+    fn count(&mut self) -> Result<u64, Fault> {
+        let mut count = 0;
+        for shift in (0..63).step_by(7) {
+            let byte = self.u8()?;
+            count |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(count);
+            }
+        }
+        Err(Fault::Damaged(self.what))
     }
     fn bytes(&mut self) -> Result<&'a [u8], Fault> {
         let length = self.u32()? as usize;
@@ -324,6 +381,28 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(attempt_of(&bytes[..cut]).is_err(), "{cut}");
         }
+    }
+
+    #[test]
+    fn a_tally_reads_back_and_no_cut_of_it_is_another_s() {
+        let mut tally = Tally::default();
+        assert_eq!(tally_of(&tally_bytes(&tally)).unwrap(), tally);
+        tally.last_attempt_at = Some(Timestamp::from_millis(1_700_000_000_000));
+        for (n, outcome) in (0..).zip(Outcome::ALL) {
+            tally.put(outcome, 3_u64.pow(5 * n));
+        }
+        for place in 0..domain::tally::LATENCY_BUCKETS {
+            tally.latencies.put(place, 1 << place);
+        }
+        let bytes = tally_bytes(&tally);
+        assert_eq!(tally_of(&bytes).unwrap(), tally);
+        for cut in 0..bytes.len() {
+            assert_ne!(tally_of(&bytes[..cut]).ok().as_ref(), Some(&tally), "{cut}");
+        }
+        tally = Tally::default();
+        tally.put(Outcome::Succeeded, 5_000);
+        tally.latencies.put(7, 5_000);
+        assert!(tally_bytes(&tally).len() <= 16);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::fault::Fault;
 use crate::health;
 use crate::once::once;
 use crate::scope::{must_see, sees};
+use crate::tallies;
 use crate::walk::page_of;
 use crate::writer::Tx;
 
@@ -106,6 +107,7 @@ impl Endpoints for SqliteStore {
             let changed = change(tx, &scope, id, Action::EndpointDeleted, |endpoint| {
                 Ok(Endpoint { state, updated_at: now, ..endpoint.clone() })
             })?;
+            tallies::forget(tx, id, now)?;
             remember(tx, changed);
             Ok(())
         };

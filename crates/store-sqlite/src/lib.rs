@@ -27,6 +27,7 @@ mod scope;
 mod sealing;
 mod sessions;
 mod stats;
+mod tallies;
 mod tenants;
 mod walk;
 mod writer;

@@ -12,6 +12,7 @@ use crate::SqliteStore;
 use crate::days::{self, Day, day_at, first_key_of, suffix};
 use crate::fault::Fault;
 use crate::sessions;
+use crate::tallies;
 use crate::writer::Tx;
 
 /// Rows removed in one call; few enough that an event's publisher hardly notices.
@@ -61,6 +62,9 @@ fn sweep(tx: &mut Tx<'_>, horizon: Timestamp, now: Timestamp) -> Result<Swept, F
     let held = tx.conn.prepare_cached(EXPIRED_HELD)?.execute(expired)?;
     tx.queue_changed(-((queued + held) as i64));
     if is_full(answers) || is_full(sessions) || is_full(queued) || is_full(held) {
+        return Ok(Swept::More);
+    }
+    if tallies::sweep(tx, now)? == Swept::More {
         return Ok(Swept::More);
     }
     match days::all(tx.conn)?.last() {

@@ -24,13 +24,14 @@ pub(crate) const PAGE_BYTES: u32 = 4_096;
 /// Another program, a backup for one, may hold the file for a moment.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// Forward only, in order; the number of the last is the schema's version.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration::Once(include_str!("../migrations/0001_first.sql")),
     Migration::Once(include_str!("../migrations/0002_held.sql")),
     Migration::Once(include_str!("../migrations/0003_health.sql")),
     Migration::Once(include_str!("../migrations/0004_access.sql")),
     Migration::EachDay(include_str!("../migrations/0005_event_scope.sql")),
     Migration::Once(include_str!("../migrations/0006_grants.sql")),
+    Migration::Once(include_str!("../migrations/0007_stats.sql")),
 ];
 
 enum Migration {

@@ -24,6 +24,7 @@ use crate::health;
 use crate::log::{self, DeliveryHead, Ending, Found, Queued};
 use crate::once::once;
 use crate::scope;
+use crate::tallies::Counted;
 use crate::writer::Tx;
 
 /// One step of a skip scan: the first endpoint after ?1 with its earliest due time.
@@ -54,7 +55,11 @@ impl Queue for SqliteStore {
 
     async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, StoreError> {
         let record_all = move |tx: &mut Tx<'_>| {
-            records.iter().map(|outcome| record(tx, outcome)).collect::<Result<_, _>>()
+            let mut counted = Counted::default();
+            let recorded =
+                records.iter().map(|outcome| record(tx, outcome, &mut counted)).collect::<Result<_, _>>()?;
+            counted.keep(tx)?;
+            Ok(recorded)
         };
         self.write("recording attempts", record_all).await
     }
@@ -180,11 +185,14 @@ fn payload(tx: &Tx<'_>, head: &DeliveryHead) -> Result<Option<Vec<u8>>, Fault> {
     Ok(payload)
 }
 
-fn record(tx: &mut Tx<'_>, record: &Record) -> Result<Recorded, Fault> {
+fn record(tx: &mut Tx<'_>, record: &Record, counted: &mut Counted) -> Result<Recorded, Fault> {
     if !let_go(tx, record)? {
-        record_late(tx, record)?;
+        if record_late(tx, record)? {
+            counted.add(record.delivery.endpoint_id, &record.attempt);
+        }
         return Ok(Recorded::Lost);
     }
+    counted.add(record.delivery.endpoint_id, &record.attempt);
     match record.verdict {
         Verdict::RetryAt(_) => {
             log::insert_attempt(tx, record.delivery.id, &record.attempt)?;
@@ -238,18 +246,20 @@ fn put_back(
     Ok(copied == 1)
 }
 
-/// The claim is gone. Where the delivery has ended, its log shows the attempt that was made all the same.
-fn record_late(tx: &mut Tx<'_>, record: &Record) -> Result<(), Fault> {
+/// The claim is gone. Where the delivery has ended, its log shows the attempt that was made all the same. `false`: it did
+/// already, or there is none.
+fn record_late(tx: &mut Tx<'_>, record: &Record) -> Result<bool, Fault> {
     let id = record.delivery.id;
-    let Some(Found::Ended(_)) = log::find(tx.conn, id)? else { return Ok(()) };
+    let Some(Found::Ended(_)) = log::find(tx.conn, id)? else { return Ok(false) };
     let day = day_of(id.key());
     let inline: Option<Vec<u8>> =
         tx.conn.prepare_cached(&log::inline_attempt_sql(day))?.query_row([id.key()], |row| row.get(0))?;
     let known = inline.map(|bytes| codec::attempt_id_of(&bytes)).transpose()? == Some(record.attempt.id);
-    if !known && log::insert_attempt(tx, id, &record.attempt)? {
+    let is_new = !known && log::insert_attempt(tx, id, &record.attempt)?;
+    if is_new {
         tx.conn.prepare_cached(&log::count_late_attempt_sql(day))?.execute([id.key()])?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// The attempt was the last. A test is over after its one attempt, whatever the verdict.

@@ -21,6 +21,7 @@ pub mod queue;
 pub mod routes;
 pub mod sealing;
 pub mod sessions;
+pub mod tallies;
 pub mod tenants;
 pub mod vault;
 
@@ -40,6 +41,7 @@ pub trait Store:
     + queue::Queue
     + sealing::Sealing
     + sessions::Sessions
+    + tallies::Tallies
     + tenants::Tenants
     + std::fmt::Debug
     + Send

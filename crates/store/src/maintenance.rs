@@ -17,8 +17,8 @@ pub enum Swept {
 pub trait Maintenance {
     /// Whether a read and a write transaction are possible right now.
     async fn ping(&self) -> Result<(), StoreError>;
-    /// Removes one bounded slice of what is older than `horizon` (events, deliveries, attempts) and of kept answers that
-    /// expired at `now`.
+    /// Removes one bounded slice of what is older than `horizon` (events, deliveries, attempts), of kept answers that
+    /// expired at `now`, and of tallies that no window shows then.
     async fn sweep(&self, horizon: Timestamp, now: Timestamp) -> Result<Swept, StoreError>;
     /// Waits for what was accepted, then closes. Later calls fail with `Unavailable`.
     async fn close(&self);

@@ -3,6 +3,7 @@
 mod request;
 mod secret;
 mod state;
+mod stats;
 mod test;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub(crate) use secret::{
     __path_get_secret, __path_promote_secret, __path_rotate_secret, get_secret, promote_secret, rotate_secret,
 };
 pub(crate) use state::{__path_disable_endpoint, __path_enable_endpoint, disable_endpoint, enable_endpoint};
+pub(crate) use stats::{__path_get_endpoint_stats, get_endpoint_stats};
 pub(crate) use test::{__path_test_endpoint, test_endpoint};
 
 use self::request::{EndpointBody, EndpointChange, NewEndpoint};
@@ -203,7 +205,7 @@ fn shown(store: &dyn Store, endpoint: &Endpoint) -> EndpointView {
     EndpointView::of(endpoint, store.healths().of(endpoint).as_ref())
 }
 
-fn no_endpoint(error: StoreError) -> Problem {
+pub(crate) fn no_endpoint(error: StoreError) -> Problem {
     match error {
         StoreError::NotFound => Problem::not_found("endpoint"),
         other => other.into(),

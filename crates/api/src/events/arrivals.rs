@@ -70,11 +70,19 @@ impl Drop for Arrival<'_> {
     }
 }
 
+/// The platform publishes for everybody, on many connections at once.
+fn share_of(owner: &Scope) -> usize {
+    match owner {
+        Scope::Platform => BATCH_ARRIVAL_BYTES_MAX - BATCH_ARRIVAL_BYTES_PER_OWNER,
+        _ => BATCH_ARRIVAL_BYTES_PER_OWNER,
+    }
+}
+
 impl Held {
     /// Otherwise whose batches are too many.
     fn take(&mut self, owner: &Scope, bytes: usize) -> Result<(), &'static str> {
         let of_owner = self.by_owner.get(owner).copied().unwrap_or_default() + bytes;
-        if of_owner > BATCH_ARRIVAL_BYTES_PER_OWNER {
+        if of_owner > share_of(owner) {
             return Err("from the key's owner");
         }
         if self.in_all + bytes > BATCH_ARRIVAL_BYTES_MAX {
@@ -115,6 +123,15 @@ mod tests {
         drop(first);
         arrivals.begin(&one).take(BATCH_ARRIVAL_BYTES_PER_OWNER).unwrap();
         assert!(arrivals.held.lock().by_owner.is_empty() && arrivals.held.lock().in_all == 0);
+    }
+
+    #[test]
+    fn the_platform_leaves_one_share_to_others() {
+        let arrivals = Arrivals::default();
+        let mut platform = arrivals.begin(&Scope::Platform);
+        platform.take(BATCH_ARRIVAL_BYTES_MAX - BATCH_ARRIVAL_BYTES_PER_OWNER).unwrap();
+        assert!(arrivals.begin(&Scope::Platform).take(1).is_err());
+        arrivals.begin(&location(1)).take(BATCH_ARRIVAL_BYTES_PER_OWNER).unwrap();
     }
 
     #[test]

@@ -26,7 +26,7 @@ const TAGS: [(&str, &str); 10] = [
 ];
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
-const CODES: [(&str, &[Code]); 17] = [
+const CODES: [(&str, &[Code]); 19] = [
     ("publishEvent", &[Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
@@ -45,6 +45,8 @@ const CODES: [(&str, &[Code]); 17] = [
     ),
     ("updateEndpoint", &[Code::InvalidUrl, Code::InvalidHeader, Code::UnknownType, Code::NotAvailableYet]),
     ("testEndpoint", &[Code::UnknownType]),
+    ("explainSignatures", &[Code::NotFound]),
+    ("getEndpointStats", &[Code::InvalidRequest]),
     ("rotateEndpointSecret", &[Code::RotationInProgress]),
     ("promoteEndpointSecret", &[Code::NoRotation]),
     ("retryDelivery", &[Code::EndpointDisabled]),
@@ -153,7 +155,8 @@ fn codes_of(path: &str, method: &str, operation: &Value) -> Vec<Code> {
     if ["post", "put", "patch"].contains(&method) && id != "publishEvent" {
         codes.push(UnknownField);
     }
-    if method == "post" {
+    // An explanation has no effect that could come twice.
+    if method == "post" && id != "explainSignatures" {
         codes.extend([IdempotencyMismatch, IdempotencyInProgress, InvalidIdempotencyKey]);
     }
     if path.contains('{') {

@@ -10,6 +10,7 @@ use domain::limits::{
     TENANT_ID_LENGTH_MAX,
 };
 use domain::outcome::Outcome;
+use domain::tally::Window;
 use serde_json::{Value, json};
 
 /// What a parameter of a path, a query or a header may be.
@@ -28,6 +29,7 @@ pub(super) fn parameter(path: &str, parameter: &mut Value) {
         }
         "locationId" | "companyId" | "appId" | "x-origin-app" => tenant_id(),
         "endpointId" => id("ep_"),
+        "window" => json!({"type": "string", "enum": Window::ALL.map(Window::as_str), "default": "24h"}),
         "action" => json!({"type": "string", "enum": words(Action::ALL, Action::as_str)}),
         "objectId" => json!({"type": "string", "minLength": 1, "maxLength": TENANT_ID_LENGTH_MAX}),
         "eventId" => id("evt_"),

@@ -9,6 +9,8 @@ mod event;
 mod event_type;
 mod key;
 mod session;
+mod signature;
+mod stats;
 mod tenant;
 
 use domain::scope::Owner;
@@ -21,6 +23,8 @@ pub(crate) use event::{BatchAnswer, BatchItem, Became, EventAccepted, EventRow, 
 pub(crate) use event_type::EventTypeView;
 pub(crate) use key::{ApiKeyCreated, ApiKeyView};
 pub(crate) use session::{CurrentSession, PortalLink, SessionView};
+pub(crate) use signature::{SignatureReport, SignatureView};
+pub(crate) use stats::StatsView;
 pub(crate) use tenant::{AppView, InstallView, LocationView};
 
 /// RFC 3339, UTC, with milliseconds.

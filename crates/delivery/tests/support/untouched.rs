@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use domain::api_key::ApiKey;
 use domain::app::{App, InstallTarget};
 use domain::audit::{Action, AuditEntry, Object};
-use domain::id::{ApiKeyId, SessionId};
+use domain::id::{ApiKeyId, EndpointId, SessionId};
 use domain::location::{AppId, Location, LocationId};
 use domain::scope::{Owner, Scope};
 use domain::session::Session;
+use domain::tally::Window;
 use domain::time::Timestamp;
 use store::StoreError;
 use store::api_keys::ApiKeys;
@@ -20,6 +21,7 @@ use store::once::{Answers, KeptAnswer, MaybeOnce, OnceKey};
 use store::page::{Page, PageRequest};
 use store::queue::Claim;
 use store::sessions::{LoginCode, Sessions};
+use store::tallies::{Tallied, Tallies};
 use store::tenants::{InstallChange, Tenants};
 
 use super::fake_store::FakeStore;
@@ -121,6 +123,13 @@ impl Sessions for FakeStore {
 #[async_trait]
 impl Answers for FakeStore {
     async fn kept_answer(&self, _: &OnceKey, _: Timestamp) -> Answer<Option<KeptAnswer>> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl Tallies for FakeStore {
+    async fn tallies(&self, _: &Scope, _: EndpointId, _: Window, _: Timestamp) -> Answer<Tallied> {
         unreachable!()
     }
 }

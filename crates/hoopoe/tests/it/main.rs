@@ -24,6 +24,8 @@ mod rotation;
 mod routing;
 mod secrecy;
 mod sessions;
+mod signatures;
+mod stats;
 mod surface;
 mod tenants;
 mod test_sends;

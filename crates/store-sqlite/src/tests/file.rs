@@ -73,6 +73,7 @@ async fn a_file_of_before_learns_whose_its_events_are() {
         ALTER TABLE api_keys DROP COLUMN granted_kind; ALTER TABLE api_keys DROP COLUMN granted_id;
         ALTER TABLE sessions DROP COLUMN granted_kind; ALTER TABLE sessions DROP COLUMN granted_id;
         ALTER TABLE audit DROP COLUMN actor_owner_kind; ALTER TABLE audit DROP COLUMN actor_owner_id;
+        DROP TABLE tallies;
         PRAGMA user_version = 4;";
     file.execute_batch(back_to_4).unwrap();
     drop(file);

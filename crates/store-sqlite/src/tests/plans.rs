@@ -10,7 +10,8 @@ use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queu
 use crate::events::{EventOrder, Place, events_sql, held_sql, undelivered_sql, unfinished_sql};
 use crate::maintenance::{self, emptying_sql};
 use crate::{
-    api_keys, audit, endpoint_rows, endpoints, health, log, once, queue, scope, sealing, sessions, tenants,
+    api_keys, audit, endpoint_rows, endpoints, health, log, once, queue, scope, sealing, sessions, tallies,
+    tenants,
 };
 
 #[tokio::test]
@@ -163,6 +164,13 @@ fn fixed() -> Vec<String> {
         tenants::INSTALL,
         tenants::UNINSTALL,
         tenants::INSTALLS,
+        tallies::ROW,
+        tallies::INSERT,
+        tallies::UPDATE,
+        tallies::DELETE,
+        tallies::OLD_MINUTES,
+        tallies::EXPIRED,
+        tallies::IS_THERE,
         maintenance::EXPIRED_ANSWERS,
         maintenance::EXPIRED_QUEUED,
         maintenance::FORGOTTEN_ENDPOINTS,

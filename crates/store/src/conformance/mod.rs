@@ -32,6 +32,7 @@ pub mod sealing;
 pub mod secrets;
 pub mod sessions;
 pub mod stage;
+pub mod tallies;
 pub mod tenants;
 pub mod testing;
 pub mod undelivered;
@@ -280,6 +281,15 @@ macro_rules! conformance_suite {
                 entries_are_seen_by_the_world_of_their_object_only,
                 filters_of_the_audit_log_hold_alone_and_together,
                 what_is_older_than_the_audit_horizon_goes_in_slices,
+            }
+            tallies {
+                attempts_are_counted_in_the_span_in_which_they_ended,
+                what_is_recorded_again_is_counted_once_and_what_comes_late_is_counted,
+                every_window_adds_up_to_the_same_before_and_after_a_sweep,
+                what_no_window_shows_is_swept,
+                test_sends_are_not_counted,
+                tallies_are_seen_by_the_world_of_their_endpoint_and_go_with_it,
+                tallies_survive_a_crash_with_the_outcomes_they_count,
             }
             sealing {
                 after_a_rotation_everything_opens_with_the_new_key_alone,

@@ -20,6 +20,8 @@ pub use words::FindingCode;
 pub struct Explanation {
     /// Whether a receiver that checks every signature header which is there would accept the request now.
     pub valid: bool,
+    /// The signature headers that are there, `x-wl-signature` first, and whether each is right.
+    pub headers: Vec<(&'static str, bool)>,
     /// In the order of the headers; never empty.
     pub findings: Vec<Finding>,
 }
@@ -28,6 +30,8 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub code: FindingCode,
+    /// The signature header that it is about; `None`: the secret, the body, or the whole.
+    pub header: Option<&'static str>,
     /// For a developer: plain text with code in back quotes, no line breaks.
     pub sentence: String,
 }

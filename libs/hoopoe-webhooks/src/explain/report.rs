@@ -41,7 +41,10 @@ impl<'a> Report<'a> {
             self.explain_present(&outcomes);
         }
         let valid = present.contains(&true) && outcomes.iter().flatten().all(Result::is_ok);
-        Explanation { valid, findings: self.findings }
+        let judged = Family::BOTH.into_iter().zip(&outcomes);
+        let judged =
+            judged.filter_map(|(family, outcome)| Some((family.header_name(), outcome.as_ref()?.is_ok())));
+        Explanation { valid, headers: judged.collect(), findings: self.findings }
     }
 
     /// What a receiver would decide for each header that is there.
@@ -151,8 +154,10 @@ impl<'a> Report<'a> {
         };
         match family {
             Family::Standard if self.missing().next().is_some() => {}
-            Family::Standard if is_clean(&found.matches[0]) => self.say(IdOrTimestampMismatch, None, ""),
-            Family::Xwl if is_clean(&found.matches[1]) => self.say(PreviousSecret, None, ""),
+            Family::Standard if is_clean(&found.matches[0]) => {
+                self.say(IdOrTimestampMismatch, Some(family), "");
+            }
+            Family::Xwl if is_clean(&found.matches[1]) => self.say(PreviousSecret, Some(family), ""),
             _ => self.say(WrongSecretOrBody, Some(family), ""),
         }
     }
@@ -170,33 +175,35 @@ impl<'a> Report<'a> {
             return;
         }
         let missing: Vec<_> = self.missing().collect();
-        missing.into_iter().for_each(|name| self.say(MissingHeader, None, name));
+        let family = Some(Family::Standard);
+        missing.into_iter().for_each(|name| self.say(MissingHeader, family, name));
         let Some(timestamp) = self.headers.webhook_timestamp.filter(|text| !text.is_empty()) else { return };
         if milliseconds_as_seconds(timestamp).is_some() {
-            return self.say(TimestampInMilliseconds, None, "");
+            return self.say(TimestampInMilliseconds, family, "");
         }
         let checked = parse_timestamp(timestamp).and_then(|seconds| self.window.check(seconds));
         match checked {
             Ok(()) => {}
             Err(VerifyError::TimestampTooOld { age_seconds }) => {
-                self.say(TimestampTooOld, None, &duration(age_seconds));
+                self.say(TimestampTooOld, family, &duration(age_seconds));
             }
             Err(VerifyError::TimestampTooNew { ahead_seconds }) => {
-                self.say(TimestampTooNew, None, &duration(ahead_seconds));
+                self.say(TimestampTooNew, family, &duration(ahead_seconds));
             }
-            Err(_) => self.say(MalformedTimestamp, None, ""),
+            Err(_) => self.say(MalformedTimestamp, family, ""),
         }
     }
 
     /// Adds a finding, unless the very same is there already.
     fn say(&mut self, code: FindingCode, family: Option<Family>, detail: &str) {
+        let header = family.map(Family::header_name);
         let family = family.unwrap_or(Family::Standard);
         let sentence = code
             .template()
             .replace("{header}", family.header_name())
             .replace("{other}", family.other().header_name())
             .replace("{detail}", detail);
-        let finding = Finding { code, sentence };
+        let finding = Finding { code, header, sentence };
         if !self.findings.contains(&finding) {
             self.findings.push(finding);
         }
