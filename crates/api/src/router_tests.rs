@@ -458,19 +458,22 @@ async fn who_holds_its_share_of_arriving_batches_is_refused_and_others_are_not()
         let most = futures::stream::iter([Ok::<_, std::io::Error>(most)]);
         Body::from_stream(most.chain(futures::stream::pending()))
     };
-    let mut of_platform: Vec<_> =
-        (0..2).map(|_| front.clone().oneshot(request("POST", "/v1/events/batch", unfinished()))).collect();
-    assert!(of_platform.iter_mut().all(|answer| answer.now_or_never().is_none()));
-    let refused = front.clone().oneshot(request("POST", "/v1/events/batch", "[5]")).await.unwrap();
+    let of_location = |body: Body| {
+        let mut asked = request("POST", "/v1/events/batch", body);
+        asked.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
+        asked
+    };
+    let mut unfinished: Vec<_> = (0..2).map(|_| front.clone().oneshot(of_location(unfinished()))).collect();
+    assert!(unfinished.iter_mut().all(|answer| answer.now_or_never().is_none()));
+    let refused = front.clone().oneshot(of_location("[5]".into())).await.unwrap();
     assert_eq!(
         (refused.status(), &refused.headers()["retry-after"]),
         (StatusCode::TOO_MANY_REQUESTS, &"1".parse().unwrap())
     );
-    let mut other = request("POST", "/v1/events/batch", "[5]");
-    other.headers_mut().insert("authorization", format!("Bearer {key}").parse().unwrap());
-    assert_eq!(front.clone().oneshot(other).await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
-    drop(of_platform);
-    let again = front.oneshot(request("POST", "/v1/events/batch", "[5]")).await.unwrap();
+    let other = front.clone().oneshot(request("POST", "/v1/events/batch", "[5]")).await.unwrap();
+    assert_eq!(other.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    drop(unfinished);
+    let again = front.oneshot(of_location("[5]".into())).await.unwrap();
     assert_eq!(again.status(), StatusCode::UNPROCESSABLE_ENTITY);
 }
 
