@@ -30,6 +30,7 @@ use crate::body::Command;
 use crate::caller::{Caller, From, Manager, SignedIn, Viewer, audited};
 use crate::cookie;
 use crate::fields::Fields;
+use crate::host;
 use crate::once::once;
 use crate::page::{List, Listing};
 use crate::path::Id;
@@ -90,6 +91,7 @@ pub(crate) async fn create_portal_session(
         }
         let now = api.clock.now();
         let wish = Wish::read(&command.body)?;
+        let base = base_url(&api, &command.headers)?;
         no_more_than_own(&caller, &wish.permissions)?;
         let (code, login_code) = login_code(now)?;
         let session = wish.session(api.ids.session(now), now);
@@ -101,7 +103,7 @@ pub(crate) async fn create_portal_session(
             .create_session(&caller.scope, session, login_code, SESSIONS_PER_OWNER_MAX, keep)
             .await
             .map_err(no_owner)?;
-        let url = format!("{}/login?code={code}", base_url(&api, &command.headers));
+        let url = format!("{base}/login?code={code}");
         Ok(answer::json(StatusCode::CREATED, &link(&made, login_code, Some(url))))
     })
     .await
@@ -155,9 +157,11 @@ fn login_code(now: Timestamp) -> Result<(String, LoginCode), Problem> {
 }
 
 /// Where people reach this server: as the operator said, else as the request did.
-fn base_url(api: &Api, headers: &HeaderMap) -> String {
-    let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    api.settings.public_url.clone().unwrap_or_else(|| format!("http://{}", host()))
+fn base_url(api: &Api, headers: &HeaderMap) -> Result<String, Problem> {
+    match &api.settings.public_url {
+        Some(url) => Ok(url.clone()),
+        None => host::plain(headers).map(|host| format!("http://{host}")),
+    }
 }
 
 /// See [`Api::login_link`].

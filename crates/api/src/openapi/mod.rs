@@ -139,7 +139,7 @@ fn put_errors(path: &str, method: &str, operation: &mut Value) {
 fn codes_of(path: &str, method: &str, operation: &Value) -> Vec<Code> {
     use Code::*;
     let id = operation["operationId"].as_str().unwrap_or_default();
-    let mut codes = vec![HeadersTooLarge, InternalError];
+    let mut codes = vec![HeadersTooLarge, InvalidHost, InternalError];
     if !["getHealth", "getReadiness"].contains(&id) {
         codes.push(TooManyRequests);
     }

@@ -150,6 +150,26 @@ async fn a_public_address_over_https_makes_links_and_cookies_for_https() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_built_of_a_plain_host_alone() {
+    let world = World::start().await;
+    let of_host = |world: &World, host: &str| world.api.clone().with_header("host", host);
+    let body = json!({"locationId": LOCATION});
+    let before = world.list("/v1/sessions").await.len();
+    for host in ["evil.example/x?", "user@evil.example", "a b", "x:port", "[::1"] {
+        let answered = of_host(&world, host).post("/v1/portal-sessions", &body).await;
+        let problem = refused(host, &answered, 400, "invalid-host");
+        assert!(text(&problem, "detail").contains("--public-url"), "{problem}");
+    }
+    assert_eq!(world.list("/v1/sessions").await.len(), before);
+    let made = of_host(&world, "hooks.example.com:8443").post("/v1/portal-sessions", &body).await.expect(201);
+    assert!(text(&made, "url").starts_with("http://hooks.example.com:8443/login?code="), "{made}");
+    let world =
+        World::start_with(|args| args.public_url = Some("https://hooks.example.com".to_owned())).await;
+    let made = of_host(&world, "evil.example/x?").post("/v1/portal-sessions", &body).await.expect(201);
+    assert!(text(&made, "url").starts_with("https://hooks.example.com/login?code="), "{made}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replayed_answer_holds_no_link() {
     let world = World::start().await;
     let client = world.api.clone().with_header("idempotency-key", "k");

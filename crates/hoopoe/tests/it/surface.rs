@@ -23,7 +23,7 @@ async fn exchange(world: &World, bytes: &[u8]) -> String {
 }
 
 fn status(answer: &str) -> &str {
-    answer.lines().next().unwrap_or_default().trim_start_matches("HTTP/1.1 ").get(..3).unwrap_or("none")
+    answer.lines().next().and_then(|line| line.split(' ').nth(1)).unwrap_or("none")
 }
 
 fn publish_head(more: &str) -> String {
@@ -101,6 +101,28 @@ async fn large_heads_are_refused_with_431() {
     let many = format!("GET /healthz HTTP/1.1\r\nhost: x\r\n{many}\r\n");
     assert_eq!(status(&exchange(&world, many.as_bytes()).await), "431");
     world.api.get("/healthz").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_names_its_host_once() {
+    let world = World::start().await;
+    let asked = |line: &str, hosts: &str| {
+        format!("{line}\r\n{hosts}authorization: Bearer {KEY}\r\nconnection: close\r\n\r\n")
+    };
+    for (line, hosts, expected) in [
+        ("GET /healthz HTTP/1.1", "host: x\r\n", "200"),
+        ("GET /healthz HTTP/1.1", "", "400"),
+        ("GET /healthz HTTP/1.0", "", "200"),
+        ("GET /healthz HTTP/1.1", "host: x\r\nhost: y\r\n", "400"),
+        ("GET /healthz HTTP/1.0", "host: x\r\nhost: x\r\n", "400"),
+        ("GET http://x/healthz HTTP/1.1", "", "400"),
+        ("POST /v1/events HTTP/1.1", "host: x\r\nhost: y\r\n", "400"),
+        ("POST /v1/events HTTP/1.1", "", "400"),
+    ] {
+        let answer = exchange(&world, asked(line, hosts).as_bytes()).await;
+        assert_eq!(status(&answer), expected, "{line} {hosts}: {answer}");
+        assert_eq!(answer.contains("invalid-host"), expected == "400", "{line} {hosts}: {answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
