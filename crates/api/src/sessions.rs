@@ -28,7 +28,7 @@ use crate::answer;
 use crate::api_keys::{generated, no_more_than_own, no_owner, permissions};
 use crate::body::Command;
 use crate::caller::{Caller, From, Manager, SignedIn, Viewer, audited};
-use crate::cookie;
+use crate::cookie::{self, ReachedBy};
 use crate::fields::Fields;
 use crate::host;
 use crate::once::once;
@@ -228,12 +228,14 @@ pub(crate) async fn list_sessions(
     responses((status = 200, description = "The session", body = CurrentSession)),
 )]
 pub(crate) async fn current_session(
+    State(api): State<Arc<Api>>,
     SignedIn(caller): SignedIn,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let session = caller.session().ok_or_else(|| Problem::not_found("session"))?;
     let by_cookie = !headers.contains_key(header::AUTHORIZATION);
-    let csrf_token = cookie::session_token(&headers).filter(|_| by_cookie).map(cookie::csrf_token);
+    let token = cookie::session_token(&headers, ReachedBy::of(&api.settings)).ok().flatten();
+    let csrf_token = token.filter(|_| by_cookie).map(cookie::csrf_token);
     Ok(answer::ok(&CurrentSession { session: SessionView::of(session), csrf_token }))
 }
 

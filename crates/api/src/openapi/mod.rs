@@ -67,7 +67,8 @@ pub fn openapi(catalogue: &Catalogue) -> Value {
         "type": "http", "scheme": "bearer", "bearerFormat": "hpk_…", "description": "An API key",
     }, "session": {
         "type": "apiKey", "in": "cookie", "name": "hoopoe_session",
-        "description": "A session's cookie; a change also needs the header `x-csrf-token`",
+        "description": "A session's cookie, called `__Host-hoopoe_session` where `--public-url` begins with `https://`; a \
+            change also needs the header `x-csrf-token`",
     }});
     put_problem(&mut document);
     refine::schemas(&mut document["components"]["schemas"]);
