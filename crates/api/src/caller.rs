@@ -19,7 +19,7 @@ use store::known::Known;
 use subtle::ConstantTimeEq;
 
 use crate::Api;
-use crate::cookie::{self, SESSION_PREFIX};
+use crate::cookie::{self, ReachedBy, SESSION_PREFIX};
 use crate::layers::RequestId;
 use crate::problem::{Code, Problem};
 use crate::views;
@@ -229,7 +229,8 @@ fn authenticate(api: &Api, asked: Asked<'_>) -> Result<Caller, Problem> {
     if headers.contains_key(header::AUTHORIZATION) {
         return by_token(api, bearer_token(headers)?, from);
     }
-    let Some(token) = cookie::session_token(headers) else {
+    let by_cookie = cookie::session_token(headers, ReachedBy::of(&api.settings)).map_err(|_| ambiguous())?;
+    let Some(token) = by_cookie else {
         return Err(unauthorized("no credentials: send the header `authorization: Bearer hpk_…`", "Bearer"));
     };
     let caller = by_token(api, token.as_bytes(), from)?;
@@ -284,6 +285,11 @@ fn bearer_token(headers: &HeaderMap) -> Result<&[u8], Problem> {
         None => Ok(token),
         Some(_) => Err(refused("the header `authorization` is given more than once: send it once")),
     }
+}
+
+fn ambiguous() -> Problem {
+    let detail = "the request has the cookies of two sessions: delete this site's cookies and sign in again";
+    unauthorized(detail, "Bearer")
 }
 
 fn refused(detail: &'static str) -> Problem {

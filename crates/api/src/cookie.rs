@@ -9,9 +9,14 @@ use http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::Settings;
+
 /// What every session's token begins with.
 pub(crate) const SESSION_PREFIX: &str = "hps_";
 const NAME: &str = "hoopoe_session";
+/// Browsers take a cookie of such a name from this very host over https alone, so that no neighbour under the same domain
+/// can put one of its own in its place (RFC 6265bis §4.1.3.2).
+const NAME_OVER_HTTPS: &str = "__Host-hoopoe_session";
 const CSRF_HEADER: &str = "x-csrf-token";
 
 /// How people's browsers reach this server.
@@ -21,13 +26,39 @@ pub(crate) enum ReachedBy {
     Https,
 }
 
+impl ReachedBy {
+    /// As the operator said.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        match settings.public_url.as_deref() {
+            Some(url) if url.starts_with("https://") => Self::Https,
+            _ => Self::Http,
+        }
+    }
+
+    fn cookie_name(self) -> &'static str {
+        match self {
+            Self::Http => NAME,
+            Self::Https => NAME_OVER_HTTPS,
+        }
+    }
+}
+
+/// A request with cookies of two sessions: one of them may be somebody else's, and nothing tells which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ambiguous;
+
 /// The token in the request's cookie.
-pub(crate) fn session_token(headers: &HeaderMap) -> Option<&str> {
+///
+/// # Errors
+/// There are two different ones.
+pub(crate) fn session_token(headers: &HeaderMap, reached_by: ReachedBy) -> Result<Option<&str>, Ambiguous> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    cookies.flat_map(|value| value.split(';')).find_map(|pair| {
+    let mut tokens = cookies.flat_map(|value| value.split(';')).filter_map(|pair| {
         let (name, value) = pair.trim().split_once('=')?;
-        (name == NAME && value.starts_with(SESSION_PREFIX)).then_some(value)
-    })
+        (name == reached_by.cookie_name() && value.starts_with(SESSION_PREFIX)).then_some(value)
+    });
+    let first = tokens.next();
+    if tokens.all(|other| Some(other) == first) { Ok(first) } else { Err(Ambiguous) }
 }
 
 /// Hangs on the session's token, one way: who has it cannot make the token of it.
@@ -47,9 +78,10 @@ pub(crate) fn proves_intent(headers: &HeaderMap, session_token: &str) -> bool {
 
 /// `seconds`: until the session ends. `Lax`, so that a link from the platform's pages finds its reader signed in.
 pub(crate) fn set(token: &str, seconds: i64, reached_by: ReachedBy) -> HeaderValue {
+    let name = reached_by.cookie_name();
     let secure = if reached_by == ReachedBy::Https { "; Secure" } else { "" };
     let seconds = seconds.clamp(0, i64::from(SESSION_SECONDS_MAX));
-    let text = format!("{NAME}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let text = format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::try_from(text).expect("a token is hexadecimal")
 }
 
@@ -58,11 +90,15 @@ mod tests {
     use super::*;
 
     fn found(cookies: &[&'static str]) -> Option<String> {
+        by(ReachedBy::Http, cookies).unwrap()
+    }
+
+    fn by(reached_by: ReachedBy, cookies: &[&'static str]) -> Result<Option<String>, Ambiguous> {
         let mut headers = HeaderMap::new();
         for cookie in cookies {
             headers.append(header::COOKIE, HeaderValue::from_static(cookie));
         }
-        session_token(&headers).map(str::to_owned)
+        session_token(&headers, reached_by).map(|token| token.map(str::to_owned))
     }
 
     #[test]
@@ -75,6 +111,30 @@ mod tests {
         {
             assert_eq!(found(without), None, "{without:?}");
         }
+    }
+
+    #[test]
+    fn two_different_sessions_are_none() {
+        let [one, other] = ["hoopoe_session=hps_one", "hoopoe_session=hps_other"];
+        assert_eq!(by(ReachedBy::Http, &[one, other]), Err(Ambiguous));
+        assert_eq!(
+            by(ReachedBy::Http, &["hoopoe_session=hps_one; a=b; hoopoe_session=hps_other"]),
+            Err(Ambiguous)
+        );
+        assert_eq!(found(&[one, one]), Some("hps_one".to_owned()));
+        assert_eq!(found(&["hoopoe_session=none", one]), Some("hps_one".to_owned()));
+    }
+
+    #[test]
+    fn over_https_only_the_cookie_that_no_neighbour_can_set_counts() {
+        let [plain, host] = ["hoopoe_session=hps_plain", "__Host-hoopoe_session=hps_host"];
+        assert_eq!(by(ReachedBy::Https, &[plain, host]), Ok(Some("hps_host".to_owned())));
+        assert_eq!(by(ReachedBy::Https, &[plain]), Ok(None));
+        assert_eq!(by(ReachedBy::Http, &[host]), Ok(None));
+        assert_eq!(
+            set("hps_a", 60, ReachedBy::Https),
+            "__Host-hoopoe_session=hps_a; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
+        );
     }
 
     #[test]

@@ -60,10 +60,11 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answering {
         let mut request = request.map(Body::new);
-        if layers::is_head_too_large(request.headers()) {
+        if let Err(problem) = layers::judge_head(request.version(), request.headers()) {
             let api = Arc::clone(&self.api);
             return Box::pin(async move {
-                Ok(layers::refused_head(&api, request.method(), request.headers()).await)
+                let head = (request.method(), request.headers());
+                Ok(layers::refused_head(&api, head, problem).await)
             });
         }
         if request.method() == Method::POST && request.uri().path() == PUBLISH_PATH {

@@ -14,11 +14,12 @@ use axum::response::{IntoResponse, Response};
 use domain::limits::REQUEST_HEADER_BYTES_MAX;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
 use tracing::Instrument;
 
 use crate::Api;
 use crate::determined::Determined;
+use crate::host;
 use crate::problem::{Code, Problem};
 
 /// How long a handler may take. A test send takes up to 10 s, a body up to 30 s to arrive.
@@ -123,21 +124,28 @@ pub fn put_security_headers(headers: &mut HeaderMap) {
     }
 }
 
-/// A request whose head alone is too much. Answered like every other.
-pub(crate) async fn refused_head(api: &Api, method: &Method, headers: &HeaderMap) -> Response {
-    let asked = Asked { method: known(method), route: "", id: request_id(api, headers) };
-    let problem = Problem::new(
-        Code::HeadersTooLarge,
-        format!(
-            "the headers of a request may have {REQUEST_HEADER_BYTES_MAX} bytes in all: send fewer or shorter ones"
-        ),
-    );
-    observed(api, asked, async { problem.into_response() }).await
+/// What is wrong with a request's head alone, whatever it asks for.
+pub(crate) fn judge_head(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
+    let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    if bytes.sum::<usize>() > REQUEST_HEADER_BYTES_MAX {
+        return Err(Problem::new(
+            Code::HeadersTooLarge,
+            format!(
+                "the headers of a request may have {REQUEST_HEADER_BYTES_MAX} bytes in all: send fewer or shorter ones"
+            ),
+        ));
+    }
+    host::judge(version, headers)
 }
 
-pub(crate) fn is_head_too_large(headers: &HeaderMap) -> bool {
-    let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-    bytes.sum::<usize>() > REQUEST_HEADER_BYTES_MAX
+/// Answered like every other.
+pub(crate) async fn refused_head(
+    api: &Api,
+    (method, headers): (&Method, &HeaderMap),
+    problem: Problem,
+) -> Response {
+    let asked = Asked { method: known(method), route: "", id: request_id(api, headers) };
+    observed(api, asked, async { problem.into_response() }).await
 }
 
 fn log(status: u16, (method, route, id): (&'static str, &str, &RequestId), took: Duration) {

@@ -20,6 +20,7 @@ mod events;
 mod fields;
 mod front;
 mod health;
+mod host;
 mod installs;
 mod layers;
 mod login;

@@ -88,13 +88,11 @@ async fn signed_in(api: &Api, request: Request) -> Result<Response, Problem> {
     let code = code_of(&body).ok_or_else(no_code)?;
     let (session, token) = sessions::open(api, &code, &from).await?;
     let seconds = session.expires_at.since(api.clock.now()) / 1_000;
-    let reached_by = match api.settings.public_url.as_deref() {
-        Some(url) if url.starts_with("https://") => ReachedBy::Https,
-        _ => ReachedBy::Http,
-    };
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(HOME));
-    response.headers_mut().insert(header::SET_COOKIE, cookie::set(&token, seconds, reached_by));
+    response
+        .headers_mut()
+        .insert(header::SET_COOKIE, cookie::set(&token, seconds, ReachedBy::of(&api.settings)));
     Ok(response)
 }
 

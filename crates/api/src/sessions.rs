@@ -28,8 +28,9 @@ use crate::answer;
 use crate::api_keys::{generated, no_more_than_own, no_owner, permissions};
 use crate::body::Command;
 use crate::caller::{Caller, From, Manager, SignedIn, Viewer, audited};
-use crate::cookie;
+use crate::cookie::{self, ReachedBy};
 use crate::fields::Fields;
+use crate::host;
 use crate::once::once;
 use crate::page::{List, Listing};
 use crate::path::Id;
@@ -90,6 +91,7 @@ pub(crate) async fn create_portal_session(
         }
         let now = api.clock.now();
         let wish = Wish::read(&command.body)?;
+        let base = base_url(&api, &command.headers)?;
         no_more_than_own(&caller, &wish.permissions)?;
         let (code, login_code) = login_code(now)?;
         let granted_by = caller.grants(&wish.scope);
@@ -104,7 +106,7 @@ pub(crate) async fn create_portal_session(
             .create_session(&caller.scope, session, login_code, SESSIONS_PER_OWNER_MAX, keep)
             .await
             .map_err(no_owner)?;
-        let url = format!("{}/login?code={code}", base_url(&api, &command.headers));
+        let url = format!("{base}/login?code={code}");
         Ok(answer::json(StatusCode::CREATED, &link(&made, login_code, Some(url))))
     })
     .await
@@ -159,9 +161,11 @@ fn login_code(now: Timestamp) -> Result<(String, LoginCode), Problem> {
 }
 
 /// Where people reach this server: as the operator said, else as the request did.
-fn base_url(api: &Api, headers: &HeaderMap) -> String {
-    let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    api.settings.public_url.clone().unwrap_or_else(|| format!("http://{}", host()))
+fn base_url(api: &Api, headers: &HeaderMap) -> Result<String, Problem> {
+    match &api.settings.public_url {
+        Some(url) => Ok(url.clone()),
+        None => host::plain(headers).map(|host| format!("http://{host}")),
+    }
 }
 
 /// See [`Api::login_link`].
@@ -228,12 +232,14 @@ pub(crate) async fn list_sessions(
     responses((status = 200, description = "The session", body = CurrentSession)),
 )]
 pub(crate) async fn current_session(
+    State(api): State<Arc<Api>>,
     SignedIn(caller): SignedIn,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let session = caller.session().ok_or_else(|| Problem::not_found("session"))?;
     let by_cookie = !headers.contains_key(header::AUTHORIZATION);
-    let csrf_token = cookie::session_token(&headers).filter(|_| by_cookie).map(cookie::csrf_token);
+    let token = cookie::session_token(&headers, ReachedBy::of(&api.settings)).ok().flatten();
+    let csrf_token = token.filter(|_| by_cookie).map(cookie::csrf_token);
     Ok(answer::ok(&CurrentSession { session: SessionView::of(session), csrf_token }))
 }
 

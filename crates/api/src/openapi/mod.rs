@@ -69,7 +69,8 @@ pub fn openapi(catalogue: &Catalogue) -> Value {
         "type": "http", "scheme": "bearer", "bearerFormat": "hpk_…", "description": "An API key",
     }, "session": {
         "type": "apiKey", "in": "cookie", "name": "hoopoe_session",
-        "description": "A session's cookie; a change also needs the header `x-csrf-token`",
+        "description": "A session's cookie, called `__Host-hoopoe_session` where `--public-url` begins with `https://`; a \
+            change also needs the header `x-csrf-token`",
     }});
     put_problem(&mut document);
     refine::schemas(&mut document["components"]["schemas"]);
@@ -141,7 +142,7 @@ fn put_errors(path: &str, method: &str, operation: &mut Value) {
 fn codes_of(path: &str, method: &str, operation: &Value) -> Vec<Code> {
     use Code::*;
     let id = operation["operationId"].as_str().unwrap_or_default();
-    let mut codes = vec![HeadersTooLarge, InternalError];
+    let mut codes = vec![HeadersTooLarge, InvalidHost, InternalError];
     if !["getHealth", "getReadiness"].contains(&id) {
         codes.push(TooManyRequests);
     }

@@ -55,6 +55,7 @@ codes! {
     NotFound => "not-found", 404, "There is nothing here";
     MethodNotAllowed => "method-not-allowed", 405, "The route does not have this method";
     HeadersTooLarge => "headers-too-large", 431, "The headers are too large";
+    InvalidHost => "invalid-host", 400, "The Host header cannot be used";
     UnsupportedMediaType => "unsupported-media-type", 415, "The body's media type is not accepted";
     InvalidUrl => "invalid-url", 422, "The endpoint's URL is refused";
     InvalidSecret => "invalid-secret", 422, "The secret cannot be used";

@@ -146,7 +146,47 @@ async fn a_public_address_over_https_makes_links_and_cookies_for_https() {
     let made = link(&world, json!({"locationId": LOCATION})).await;
     assert!(text(&made, "url").starts_with("https://hooks.example.com/login?code=hpc_"), "{made}");
     let cookie = redeem(&browser(&world), &code_of(&made)).await.header("set-cookie").unwrap().to_owned();
-    assert!(cookie.ends_with("; Secure"), "{cookie}");
+    assert!(cookie.starts_with("__Host-hoopoe_session=hps_") && cookie.ends_with("; Secure"), "{cookie}");
+    let pair = cookie.split(';').next().unwrap();
+    let client = |pair: &str| Client::new(world.api.base()).with_header("cookie", pair);
+    let current = client(pair).get("/v1/sessions/current").await.expect(200);
+    assert!(current["csrfToken"].is_string(), "{current}");
+    // One that a neighbouring host could have set.
+    let plain = client(pair.trim_start_matches("__Host-")).get("/v1/sessions/current").await;
+    refused("the plain name", &plain, 401, "unauthorized");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_carries_two_sessions_is_not_signed_in() {
+    let world = World::start().await;
+    let one = signed_in(&world, Location(LOCATION), &["view"]).await;
+    let other = signed_in(&world, Location(LOCATION), &["view"]).await;
+    let with = |cookies: String| Client::new(world.api.base()).with_header("cookie", &cookies);
+    let both = with(format!("hoopoe_session={one}; hoopoe_session={other}"));
+    let problem = refused("two", &both.get("/v1/endpoints").await, 401, "unauthorized");
+    assert!(text(&problem, "detail").contains("two sessions"), "{problem}");
+    assert!(both.get("/").await.text().contains("You are not signed in"));
+    with(format!("hoopoe_session={one}; hoopoe_session={one}")).get("/v1/endpoints").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_built_of_a_plain_host_alone() {
+    let world = World::start().await;
+    let of_host = |world: &World, host: &str| world.api.clone().with_header("host", host);
+    let body = json!({"locationId": LOCATION});
+    let before = world.list("/v1/sessions").await.len();
+    for host in ["evil.example/x?", "user@evil.example", "a b", "x:port", "[::1"] {
+        let answered = of_host(&world, host).post("/v1/portal-sessions", &body).await;
+        let problem = refused(host, &answered, 400, "invalid-host");
+        assert!(text(&problem, "detail").contains("--public-url"), "{problem}");
+    }
+    assert_eq!(world.list("/v1/sessions").await.len(), before);
+    let made = of_host(&world, "hooks.example.com:8443").post("/v1/portal-sessions", &body).await.expect(201);
+    assert!(text(&made, "url").starts_with("http://hooks.example.com:8443/login?code="), "{made}");
+    let world =
+        World::start_with(|args| args.public_url = Some("https://hooks.example.com".to_owned())).await;
+    let made = of_host(&world, "evil.example/x?").post("/v1/portal-sessions", &body).await.expect(201);
+    assert!(text(&made, "url").starts_with("https://hooks.example.com/login?code="), "{made}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

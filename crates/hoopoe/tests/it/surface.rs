@@ -23,7 +23,7 @@ async fn exchange(world: &World, bytes: &[u8]) -> String {
 }
 
 fn status(answer: &str) -> &str {
-    answer.lines().next().unwrap_or_default().trim_start_matches("HTTP/1.1 ").get(..3).unwrap_or("none")
+    answer.lines().next().and_then(|line| line.split(' ').nth(1)).unwrap_or("none")
 }
 
 fn publish_head(more: &str) -> String {
@@ -104,6 +104,28 @@ async fn large_heads_are_refused_with_431() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_names_its_host_once() {
+    let world = World::start().await;
+    let asked = |line: &str, hosts: &str| {
+        format!("{line}\r\n{hosts}authorization: Bearer {KEY}\r\nconnection: close\r\n\r\n")
+    };
+    for (line, hosts, expected) in [
+        ("GET /healthz HTTP/1.1", "host: x\r\n", "200"),
+        ("GET /healthz HTTP/1.1", "", "400"),
+        ("GET /healthz HTTP/1.0", "", "200"),
+        ("GET /healthz HTTP/1.1", "host: x\r\nhost: y\r\n", "400"),
+        ("GET /healthz HTTP/1.0", "host: x\r\nhost: x\r\n", "400"),
+        ("GET http://x/healthz HTTP/1.1", "", "400"),
+        ("POST /v1/events HTTP/1.1", "host: x\r\nhost: y\r\n", "400"),
+        ("POST /v1/events HTTP/1.1", "", "400"),
+    ] {
+        let answer = exchange(&world, asked(line, hosts).as_bytes()).await;
+        assert_eq!(status(&answer), expected, "{line} {hosts}: {answer}");
+        assert_eq!(answer.contains("invalid-host"), expected == "400", "{line} {hosts}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn http_2_is_refused_and_the_server_goes_on() {
     let world = World::start().await;
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
@@ -119,7 +141,8 @@ async fn http_2_is_refused_and_the_server_goes_on() {
 async fn a_body_whose_length_is_told_in_two_ways_smuggles_no_second_request() {
     let world = World::start().await;
     let second = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
-    // RFC 9112 6.3: chunks count, and the connection ends after the answer, whatever else was sent.
+    // RFC 9112 6.3: chunks count, and the connection ends after the answer, whatever else was sent. It may not be refused for
+    // that alone: hyper drops the length before anybody can see it.
     for lengths in [
         "content-length: 5\r\ntransfer-encoding: chunked\r\n",
         "transfer-encoding: chunked\r\ncontent-length: 5\r\n",
