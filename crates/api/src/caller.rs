@@ -243,7 +243,7 @@ fn authenticate(api: &Api, asked: Asked<'_>) -> Result<Caller, Problem> {
     Ok(caller)
 }
 
-fn by_token(api: &Api, token: &[u8], from: From) -> Result<Caller, Problem> {
+pub(crate) fn by_token(api: &Api, token: &[u8], from: From) -> Result<Caller, Problem> {
     let hash: [u8; 32] = Sha256::digest(token).into();
     let now = api.clock.now();
     if api.platform_key_hash.is_some_and(|known| bool::from(known.ct_eq(&hash))) {

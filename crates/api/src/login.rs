@@ -11,11 +11,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::session::Session;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use sha2::{Digest, Sha256};
 
 use crate::Api;
-use crate::caller::{From, SignedIn};
+use crate::caller::{Caller, From, SignedIn, by_token};
 use crate::cookie::{self, ReachedBy};
 use crate::determined::undetermined;
 use crate::docs;
@@ -36,17 +37,29 @@ pub(crate) fn router() -> Router<Arc<Api>> {
     Router::new().route("/login", get(ask).post(sign_in)).route(HOME, get(home))
 }
 
-async fn ask(uri: Uri) -> Response {
-    match Params::of(&uri).text("code").filter(|code| is_plain(code)) {
-        Some(code) => page(
-            StatusCode::OK,
-            &format!(
-                "<h1>Sign in to Hoopoe</h1><form method=\"post\" action=\"/login\"><input type=\"hidden\" \
-                 name=\"code\" value=\"{code}\"><button>Sign in</button></form><script>{SCRIPT}</script>"
-            ),
+async fn ask(State(api): State<Arc<Api>>, signed_in: Result<SignedIn, Problem>, uri: Uri) -> Response {
+    let Some(code) = Params::of(&uri).text("code").filter(|code| is_plain(code)) else {
+        return refused(&no_code());
+    };
+    let form = format!(
+        "<h1>Sign in to Hoopoe</h1><form method=\"post\" action=\"/login\"><input type=\"hidden\" \
+         name=\"code\" value=\"{code}\"><button>Sign in</button></form>"
+    );
+    let current = signed_in.as_ref().ok().and_then(|SignedIn(caller)| caller.session());
+    let other = match current {
+        Some(current) => sessions::of_code(&api, &code).await.is_some_and(|new| new.scope != current.scope),
+        None => false,
+    };
+    // Who follows a stranger's link shall not find himself at work in that stranger's world.
+    let content = match current.filter(|_| other) {
+        Some(current) => format!(
+            "<p>You are signed in to {}. This link signs you in to another place instead: go on only if you asked \
+             for it.</p>{form}<p><a href=\"{HOME}\">Stay where you are</a></p>",
+            whose(current)
         ),
-        None => refused(&no_code()),
-    }
+        None => format!("{form}<script>{SCRIPT}</script>"),
+    };
+    page(StatusCode::OK, &content)
 }
 
 /// So that it can stand in a page as it is.
@@ -79,6 +92,7 @@ async fn sign_in(State(api): State<Arc<Api>>, request: Request) -> Response {
 async fn signed_in(api: &Api, request: Request) -> Result<Response, Problem> {
     let from = From::of(request.extensions());
     of_this_origin(request.headers())?;
+    let before = session_before(api, request.headers(), &from);
     let arriving = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX);
     let _place = api.sign_ins_at_once.try_acquire().map_err(|_| busy())?;
     // Nobody is known yet, and a place is taken: a form is small and comes at once, or not at all.
@@ -87,6 +101,9 @@ async fn signed_in(api: &Api, request: Request) -> Result<Response, Problem> {
     let body = arrived.map_err(|_| no_code())?;
     let code = code_of(&body).ok_or_else(no_code)?;
     let (session, token) = sessions::open(api, &code, &from).await?;
+    if let Some(before) = before {
+        end(api, &before).await;
+    }
     let seconds = session.expires_at.since(api.clock.now()) / 1_000;
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(HOME));
@@ -94,6 +111,20 @@ async fn signed_in(api: &Api, request: Request) -> Result<Response, Problem> {
         .headers_mut()
         .insert(header::SET_COOKIE, cookie::set(&token, seconds, ReachedBy::of(&api.settings)));
     Ok(response)
+}
+
+/// The session that this browser has had until now.
+fn session_before(api: &Api, headers: &HeaderMap, from: &From) -> Option<Caller> {
+    let token = cookie::session_token(headers, ReachedBy::of(&api.settings)).ok()??;
+    by_token(api, token.as_bytes(), from.clone()).ok()
+}
+
+/// Nobody has the token any more whose cookie was replaced; should this fail, the session ends at its time.
+async fn end(api: &Api, caller: &Caller) {
+    let Some(session) = caller.session() else { return };
+    if let Err(fault) = caller.store(api).delete_session(&caller.scope, session.id).await {
+        tracing::warn!(%fault, "a session that was replaced could not be revoked");
+    }
 }
 
 fn code_of(form: &Bytes) -> Option<String> {
@@ -138,17 +169,20 @@ async fn home(signed_in: Result<SignedIn, Problem>) -> Response {
     let session = signed_in.as_ref().ok().and_then(|SignedIn(caller)| caller.session());
     let who = match session {
         Some(session) => {
-            let whose = session.scope.owner().map_or_else(
-                || "the whole platform".to_owned(),
-                |owner| format!("{} <code>{}</code>", owner.kind(), owner.id()),
-            );
-            format!("<p>You are signed in to {whose}, until {}.</p>", time(session.expires_at))
+            format!("<p>You are signed in to {}, until {}.</p>", whose(session), time(session.expires_at))
         }
         None => "<p>You are not signed in: a login link does that.</p>".to_owned(),
     };
     let about = "<p>This server receives events and delivers them to webhook endpoints: \
         <a href=\"/docs\">the API and every error, explained</a>.</p>";
     page(StatusCode::OK, &format!("<h1>Hoopoe</h1>{who}{about}"))
+}
+
+fn whose(session: &Session) -> String {
+    session.scope.owner().map_or_else(
+        || "the whole platform".to_owned(),
+        |owner| format!("{} <code>{}</code>", owner.kind(), owner.id()),
+    )
 }
 
 fn page(status: StatusCode, content: &str) -> Response {

@@ -187,6 +187,9 @@ impl Sessions for NoStore {
     async fn open_session(&self, _: [u8; 32], _: [u8; 32], _: Timestamp) -> Answer<Session> {
         away()
     }
+    async fn session_of_code(&self, _: [u8; 32], _: Timestamp) -> Answer<Session> {
+        away()
+    }
     async fn list_sessions(&self, _: &Scope, _: Timestamp, _: PageRequest) -> Answer<Page<Session>> {
         away()
     }
