@@ -92,6 +92,8 @@ pub struct Settings {
     pub address_policy: AddressPolicy,
     /// Where people reach this server, such as `https://hooks.example.com`; `None`: where the request says.
     pub public_url: Option<String>,
+    /// Whose pages may show this server's in a frame, as the directive `frame-ancestors` says it; `None`: nobody's.
+    pub frame_ancestors: Option<String>,
     /// In a minute, of one address.
     pub failed_sign_ins: u32,
     /// Events a second by one key; `None`: as many as come.
@@ -111,6 +113,7 @@ impl Settings {
             url_policy: UrlPolicy::Strict,
             address_policy: AddressPolicy::strict(),
             public_url: None,
+            frame_ancestors: None,
             failed_sign_ins: FAILED_SIGN_INS_PER_ADDRESS,
             publish_per_second_per_key: None,
             publish_per_second_per_location: None,

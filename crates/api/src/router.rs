@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower::ServiceExt as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -12,19 +15,27 @@ use crate::{
     sessions, signatures, system, tenants,
 };
 
-/// The API as a service. What it does not know answers 404 as a problem; `/metrics` and the console are the binary's.
-pub fn router(api: Arc<Api>) -> Router {
+/// The API as a service. `pages` answers what browsers ask for where the API has no route, but below `/v1`, where that is 404
+/// as a problem; `/metrics` is the binary's.
+pub fn router(api: Arc<Api>, pages: Router) -> Router {
     let (router, _) = guarded().split_for_parts();
     let (probes, _) = probes().split_for_parts();
     let probes = probes.method_not_allowed_fallback(layers::no_method).layer(from_fn(layers::bound));
     router
         .merge(login::router())
-        .fallback(layers::no_route)
+        .fallback(move |request| no_route(pages, request))
         .method_not_allowed_fallback(layers::no_method)
         .layer(from_fn_with_state(Arc::clone(&api), layers::guard))
         .merge(probes)
         .layer(from_fn_with_state(Arc::clone(&api), layers::observe))
         .with_state(api)
+}
+
+async fn no_route(pages: Router, request: Request) -> Response {
+    if request.uri().path().starts_with("/v1") || !request.method().is_safe() {
+        return layers::no_route().await.into_response();
+    }
+    pages.oneshot(request).await.into_response()
 }
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {

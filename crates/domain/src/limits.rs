@@ -51,6 +51,14 @@ pub const EXPLANATIONS_MAX: usize = 2;
 /// Characters of a secret that somebody wants explained, slips around it included.
 pub const SIGNATURE_SECRET_LENGTH_MAX: usize = 1_024;
 
+// The console
+/// Characters of the product's name that it shows.
+pub const BRAND_NAME_LENGTH_MAX: usize = 40;
+/// Of a logo, bytes: it is sent with everybody's first look.
+pub const BRAND_LOGO_BYTES_MAX: usize = 128 * 1024;
+/// Origins whose pages may show the console in a frame; all stand in a header of every page.
+pub const FRAME_ANCESTORS_MAX: usize = 50;
+
 // Endpoints
 /// Characters of a URL, as given and once normalised.
 pub const URL_LENGTH_MAX: usize = 2_048;

@@ -8,6 +8,7 @@ mod authorization;
 mod bad_input;
 mod batch;
 mod circuit;
+mod console;
 mod delivering;
 mod documents;
 mod egress;
