@@ -25,7 +25,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
-    Serve(crate::config::ServeArgs),
+    Serve(Box<crate::config::ServeArgs>),
     /// Publish the catalogue's example of an event type to a running server
     Trigger(trigger::TriggerArgs),
     /// Do something to keys of a running server
@@ -46,7 +46,7 @@ enum Command {
 /// Whatever stopped it, in sentences for its user.
 pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(*args),
         Command::Trigger(args) => trigger::run(args),
         Command::Keys(args) => keys::run(args),
         Command::LoginLink(args) => login_link::run(&args),
