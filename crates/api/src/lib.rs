@@ -53,9 +53,10 @@ use domain::audit::{Action, Actor, Object};
 use domain::id::IdSource;
 use domain::limits::{
     BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, EXPLANATIONS_MAX, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX,
+    RETENTION_DAYS_DEFAULT,
 };
 use domain::secret::SecretText;
-use domain::time::Clock;
+use domain::time::{Clock, Timestamp};
 use domain::url_rules::UrlPolicy;
 use sha2::{Digest, Sha256};
 use store::{Store, StoreError};
@@ -96,6 +97,11 @@ pub struct Settings {
     pub publish_per_second_per_key: Option<NonZeroU32>,
     /// Events a second of one location; `None`: as many as come.
     pub publish_per_second_per_location: Option<NonZeroU32>,
+    /// Days that the log is kept, to be shown.
+    pub retention_days: u32,
+    /// Tells this process from others, also from those before it: random.
+    pub node: u64,
+    pub started_at: Timestamp,
 }
 
 impl Settings {
@@ -112,6 +118,9 @@ impl Settings {
             failed_sign_ins: FAILED_SIGN_INS_PER_ADDRESS,
             publish_per_second_per_key: None,
             publish_per_second_per_location: None,
+            retention_days: RETENTION_DAYS_DEFAULT,
+            node: 0,
+            started_at: Timestamp::default(),
         }
     }
 }
@@ -145,6 +154,8 @@ pub struct Api {
     requests: Semaphore,
     batches: Semaphore,
     explanations: Semaphore,
+    rates: system::Rates,
+    backlog: system::Backlog,
     document: OnceLock<Bytes>,
 }
 
@@ -172,6 +183,8 @@ impl Api {
             requests: Semaphore::new(REQUESTS_MAX),
             batches: Semaphore::new(BATCHES_MAX),
             explanations: Semaphore::new(EXPLANATIONS_MAX),
+            rates: system::Rates::default(),
+            backlog: system::Backlog::default(),
             document: OnceLock::new(),
         })
     }

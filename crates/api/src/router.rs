@@ -56,6 +56,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::current_session))
         .routes(routes!(sessions::delete_session))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(system::get_system))
         .routes(routes!(system::rotate_master_key))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

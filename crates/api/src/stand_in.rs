@@ -41,7 +41,7 @@ use store::vault::Vault;
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 
-use crate::engine::{Engine, TestSend};
+use crate::engine::{Attempts, Engine, TestSend};
 use crate::{Api, MasterKeys, Parts, RotateFault, Settings};
 
 pub(crate) const KEY: &str = "hpk_0123456789abcdef0123456789abcdef";
@@ -127,6 +127,9 @@ impl Engine for NotingEngine {
     fn stored(&self, _: Due) {}
     fn cancelled(&self, _: EndpointId, _: DeliveryId) {}
     fn endpoint_changed(&self, _: EndpointId) {}
+    fn attempts(&self) -> Attempts {
+        Attempts::default()
+    }
     async fn test(&self, _: TestSend) -> Attempt {
         unreachable!("no test here sends")
     }

@@ -27,6 +27,7 @@ mod sessions;
 mod signatures;
 mod stats;
 mod surface;
+mod system;
 mod tenants;
 mod test_sends;
 mod world;
