@@ -38,6 +38,7 @@ mod sign_ins;
 mod signatures;
 #[cfg(test)]
 mod stand_in;
+mod stream;
 mod system;
 mod tenants;
 mod views;
@@ -154,6 +155,7 @@ pub struct Api {
     requests: Semaphore,
     batches: Semaphore,
     explanations: Semaphore,
+    streams: stream::Streams,
     rates: system::Rates,
     backlog: system::Backlog,
     document: OnceLock<Bytes>,
@@ -183,6 +185,7 @@ impl Api {
             requests: Semaphore::new(REQUESTS_MAX),
             batches: Semaphore::new(BATCHES_MAX),
             explanations: Semaphore::new(EXPLANATIONS_MAX),
+            streams: stream::Streams::default(),
             rates: system::Rates::default(),
             backlog: system::Backlog::default(),
             document: OnceLock::new(),

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use crate::{
     Api, api_keys, audit, deliveries, docs, endpoints, event_types, events, health, installs, layers, login,
-    sessions, signatures, system, tenants,
+    sessions, signatures, stream, system, tenants,
 };
 
 /// The API as a service. What it does not know answers 404 as a problem; `/metrics` and the console are the binary's.
@@ -43,6 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(deliveries::get_delivery))
         .routes(routes!(deliveries::retry_delivery))
         .routes(routes!(deliveries::cancel_delivery))
+        .routes(routes!(stream::stream_events))
         .routes(routes!(event_types::list_event_types))
         .routes(routes!(event_types::get_event_type))
         .routes(routes!(tenants::put_location, tenants::get_location, tenants::delete_location))

@@ -53,6 +53,8 @@ pub const FEED_EVENTS_MAX: usize = 8_192;
 pub const FEED_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Events that one stream takes out at once.
 pub const STREAM_EVENTS_AT_ONCE: usize = 32;
+/// And no further one once there are so many bytes.
+pub const STREAM_BYTES_AT_ONCE: usize = 64 * 1024;
 /// So long after the last stream has ended what happens is kept for one that comes back.
 pub const FEED_LINGER_SECONDS: u64 = 60;
 /// Between two signs of life on a stream.

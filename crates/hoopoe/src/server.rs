@@ -124,6 +124,7 @@ impl Server {
 
     /// Accepts nothing more, lets requests and attempts finish, records their outcomes, gives the rest back, closes.
     pub async fn stop(mut self) {
+        self.wired.api.end_streams();
         self.stop.cancel();
         while self.serving.join_next().await.is_some() {}
         self.wired.api.drained().await;

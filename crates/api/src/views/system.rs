@@ -140,7 +140,7 @@ impl SystemView {
 }
 
 /// Of 16 hexadecimal digits.
-fn node_id(node: u64) -> String {
+pub(crate) fn node_id(node: u64) -> String {
     format!("{node:016x}")
 }
 

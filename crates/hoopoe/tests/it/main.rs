@@ -26,6 +26,7 @@ mod secrecy;
 mod sessions;
 mod signatures;
 mod stats;
+mod stream;
 mod surface;
 mod system;
 mod tenants;
