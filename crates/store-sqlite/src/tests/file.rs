@@ -40,7 +40,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
     store.close().await;
     let file = Connection::open(dir.path().join("hoopoe.db")).unwrap();
     file.pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(open(dir.path()), Err(OpenError::SchemaNewer { found: 99, known: 4 })));
+    assert!(matches!(open(dir.path()), Err(OpenError::SchemaNewer { found: 99, known: 5 })));
     let version: i64 = file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 99);
 }
