@@ -30,8 +30,7 @@ pub(crate) struct Caller {
     pub(crate) scope: Scope,
     who: Who,
     from: From,
-    /// Of the token's hash: tells callers apart and tells nothing of the token.
-    pub(crate) token_tag: u64,
+    token_hash: [u8; 32],
 }
 
 #[derive(Debug, Clone)]
@@ -64,8 +63,28 @@ impl From {
 
 impl Caller {
     fn new(scope: Scope, who: Who, from: From, token_hash: &[u8; 32]) -> Self {
-        let tag = token_hash.first_chunk().copied().unwrap_or_default();
-        Self { scope, who, from, token_tag: u64::from_be_bytes(tag) }
+        Self { scope, who, from, token_hash: *token_hash }
+    }
+
+    /// Of the token's hash: tells callers apart and tells nothing of the token.
+    pub(crate) fn token_tag(&self) -> u64 {
+        u64::from_be_bytes(self.token_hash.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// Whether the key or the session that it came with would be let in now. For what outlives its request.
+    pub(crate) fn is_still_valid(&self, api: &Api) -> bool {
+        let now = api.clock.now();
+        match self.who {
+            Who::PlatformKey => true,
+            Who::ApiKey(_) => {
+                let key = api.store.api_key_by_hash(&self.token_hash);
+                key.is_some_and(|key| key.value.is_valid_at(now))
+            }
+            Who::Session(_) => {
+                let session = api.store.session_by_hash(&self.token_hash);
+                session.is_some_and(|session| session.value.is_valid_at(now))
+            }
+        }
     }
 
     /// `platform`, or kind and id such as `location:ve9EPM428h8vShlRW1KT`.

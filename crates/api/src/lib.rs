@@ -39,6 +39,7 @@ mod sign_ins;
 mod signatures;
 #[cfg(test)]
 mod stand_in;
+mod stream;
 mod system;
 mod tenants;
 mod views;
@@ -54,10 +55,10 @@ use domain::audit::{Action, Actor, Object};
 use domain::id::IdSource;
 use domain::limits::{
     BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, EXPLANATIONS_MAX, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX,
-    SIGN_INS_MAX,
+    RETENTION_DAYS_DEFAULT, SIGN_INS_MAX,
 };
 use domain::secret::SecretText;
-use domain::time::Clock;
+use domain::time::{Clock, Timestamp};
 use domain::url_rules::UrlPolicy;
 use sha2::{Digest, Sha256};
 use store::{Store, StoreError};
@@ -100,6 +101,11 @@ pub struct Settings {
     pub publish_per_second_per_key: Option<NonZeroU32>,
     /// Events a second of one location; `None`: as many as come.
     pub publish_per_second_per_location: Option<NonZeroU32>,
+    /// Days that the log is kept, to be shown.
+    pub retention_days: u32,
+    /// Tells this process from others, also from those before it: random.
+    pub node: u64,
+    pub started_at: Timestamp,
 }
 
 impl Settings {
@@ -117,6 +123,9 @@ impl Settings {
             failed_sign_ins: FAILED_SIGN_INS_PER_ADDRESS,
             publish_per_second_per_key: None,
             publish_per_second_per_location: None,
+            retention_days: RETENTION_DAYS_DEFAULT,
+            node: 0,
+            started_at: Timestamp::default(),
         }
     }
 }
@@ -155,6 +164,9 @@ pub struct Api {
     batches: Semaphore,
     arrivals: events::Arrivals,
     explanations: Semaphore,
+    streams: stream::Streams,
+    rates: system::Rates,
+    backlog: system::Backlog,
     document: OnceLock<Bytes>,
 }
 
@@ -185,6 +197,9 @@ impl Api {
             batches: Semaphore::new(BATCHES_MAX),
             arrivals: events::Arrivals::default(),
             explanations: Semaphore::new(EXPLANATIONS_MAX),
+            streams: stream::Streams::default(),
+            rates: system::Rates::default(),
+            backlog: system::Backlog::default(),
             document: OnceLock::new(),
         })
     }

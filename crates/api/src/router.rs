@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::{
     Api, api_keys, audit, deliveries, docs, endpoints, event_types, events, health, installs, layers, login,
-    sessions, signatures, system, tenants,
+    sessions, signatures, stream, system, tenants,
 };
 
 /// The API as a service. `pages` answers what browsers ask for where the API has no route, but below `/v1`, where that is 404
@@ -66,6 +66,7 @@ fn guarded() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(deliveries::get_delivery))
         .routes(routes!(deliveries::retry_delivery))
         .routes(routes!(deliveries::cancel_delivery))
+        .routes(routes!(stream::stream_events))
         .routes(routes!(event_types::list_event_types))
         .routes(routes!(event_types::get_event_type))
         .routes(routes!(tenants::put_location, tenants::get_location, tenants::delete_location))
@@ -79,6 +80,7 @@ fn guarded() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::current_session))
         .routes(routes!(sessions::delete_session))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(system::get_system))
         .routes(routes!(system::rotate_master_key))
         .routes(routes!(docs::openapi_json))
         .routes(routes!(docs::reference))

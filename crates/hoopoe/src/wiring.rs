@@ -51,7 +51,7 @@ pub(crate) async fn wire(config: &Config, parts: Parts) -> anyhow::Result<Wired>
     let engine = Engine::start(store.clone(), parts.clock.clone(), parts.ids.clone(), settings)
         .context("the delivery engine cannot start")?;
     let api = Api::new(api::Parts {
-        settings: api_settings(config, cursor_key),
+        settings: api::Settings { node: node()?, started_at: now, ..api_settings(config, cursor_key) },
         store: store.clone(),
         engine: Arc::new(EngineSeam(engine.clone())),
         master_keys: Arc::new(rotation),
@@ -151,10 +151,18 @@ fn api_settings(config: &Config, cursor_key: [u8; 32]) -> api::Settings {
         failed_sign_ins: config.failed_sign_ins,
         url_policy: config.url_policy(),
         address_policy: config.address_policy(),
+        retention_days: config.retention_days,
         publish_per_second_per_key: config.publish_per_second_per_key,
         publish_per_second_per_location: config.publish_per_second_per_location,
         ..api::Settings::new(cursor_key)
     }
+}
+
+/// By which others tell this process from the one before it.
+fn node() -> anyhow::Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).context("the system gives no randomness")?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// Cursors outlive a restart, so their key hangs on the one that does too. One-way: a cursor's key tells nothing of it. After

@@ -44,6 +44,7 @@ use domain::time::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use store::audit::AuditNote;
+use store::feed::Feed;
 use store::healths::Healths;
 use store::queue::Claim;
 use store::routes::Routes;
@@ -186,6 +187,9 @@ impl Store for SqliteStore {
     }
     fn healths(&self) -> &Healths {
         &self.memory.healths
+    }
+    fn feed(&self) -> &Arc<Feed> {
+        &self.memory.feed
     }
     fn audited(self: Arc<Self>, note: AuditNote) -> Arc<dyn Store> {
         Arc::new(Self { note: Some(Arc::new(note)), ..Self::clone(&self) })

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use domain::api_key::ApiKey;
+use domain::endpoint::Endpoint;
 use domain::id::{ApiKeyId, SessionId};
 use domain::session::Session;
 use domain::time::Timestamp;
 use parking_lot::RwLock;
-use store::healths::Healths;
+use store::feed::{Feed, Happened};
+use store::healths::{HealthNote, Healths};
 use store::known::Known;
 use store::routes::Routes;
 
@@ -19,10 +21,32 @@ use store::routes::Routes;
 pub(crate) struct Memory {
     pub routes: Routes,
     pub healths: Healths,
+    pub feed: Arc<Feed>,
     pub api_keys: RwLock<KnownTable<ApiKeyId, ApiKey>>,
     /// Those that are opened.
     pub sessions: RwLock<KnownTable<SessionId, Session>>,
     pub queue_length: AtomicI64,
+}
+
+impl Memory {
+    /// Whoever listens hears of it.
+    pub(crate) fn put_endpoint(&self, endpoint: Arc<Endpoint>) {
+        self.routes.change(|table| table.put_endpoint(Arc::clone(&endpoint)));
+        self.tell(endpoint);
+    }
+
+    pub(crate) fn put_health(&self, note: HealthNote) {
+        let id = note.endpoint_id;
+        self.healths.put(note);
+        self.routes.endpoint(id).into_iter().for_each(|endpoint| self.tell(endpoint));
+    }
+
+    fn tell(&self, endpoint: Arc<Endpoint>) {
+        if self.feed.is_wanted() {
+            let failing = self.healths.of(&endpoint);
+            self.feed.put([Happened::Changed { endpoint, failing }]);
+        }
+    }
 }
 
 /// What callers are known by: API keys by the hash of the key, sessions by that of their token.

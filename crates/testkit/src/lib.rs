@@ -10,6 +10,7 @@ pub mod hostile;
 mod name_server;
 mod program;
 mod receiver;
+mod sse;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub use eventually::eventually;
 pub use name_server::{AskedOver, Message, NameServer, Question, RecordType, Reply};
 pub use program::{Finished, Program, Running};
 pub use receiver::{Answer, Gate, Received, Receiver};
+pub use sse::{Block, Sse};
 
 /// How long anything waits before the test fails. Far above what a busy machine needs: it ends a broken test, it is not
 /// part of a working one.

@@ -3,9 +3,11 @@
 mod bench;
 mod connection;
 mod keys;
+mod listen;
 mod login_link;
 mod openapi;
 mod serve;
+mod sse;
 mod trigger;
 mod verify;
 
@@ -28,6 +30,8 @@ enum Command {
     Serve(Box<crate::config::ServeArgs>),
     /// Publish the catalogue's example of an event type to a running server
     Trigger(trigger::TriggerArgs),
+    /// Forward live events to a local server, through a running Hoopoe server
+    Listen(listen::ListenArgs),
     /// Do something to keys of a running server
     Keys(keys::KeysArgs),
     /// Print a link that signs the operator in to a running server, once and within a minute
@@ -48,6 +52,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
         Command::Trigger(args) => trigger::run(args),
+        Command::Listen(args) => listen::run(args),
         Command::Keys(args) => keys::run(args),
         Command::LoginLink(args) => login_link::run(&args),
         Command::Verify(args) => verify::run(&args),
