@@ -99,15 +99,29 @@ impl Feed {
             return;
         }
         let mut ring = self.ring.lock();
-        if ring.is_forgotten() {
-            ring.clear();
-            self.is_wanted.store(false, Ordering::Relaxed);
+        if self.forgets(&mut ring) {
             return;
         }
         happened.into_iter().for_each(|one| ring.push(Arc::new(one)));
         let next = ring.next();
         // Under the lock, so that it never goes back.
         self.next.send_replace(next);
+    }
+
+    /// Drops what is kept for nobody. To be called from time to time, for a feed into which nothing more is put.
+    pub fn tidy(&self) {
+        if self.is_wanted() {
+            self.forgets(&mut self.ring.lock());
+        }
+    }
+
+    fn forgets(&self, ring: &mut Ring) -> bool {
+        let is_forgotten = ring.is_forgotten();
+        if is_forgotten {
+            ring.clear();
+            self.is_wanted.store(false, Ordering::Relaxed);
+        }
+        is_forgotten
     }
 
     pub fn listen(self: &Arc<Self>) -> Listener {

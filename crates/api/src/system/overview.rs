@@ -55,13 +55,14 @@ impl Backlog {
 }
 
 impl Api {
-    /// Keeps the rates that `GET /v1/system` shows, until `stop`.
+    /// Keeps the rates that `GET /v1/system` shows, until `stop`, and lets go of what no stream comes back for.
     pub async fn keep_rates(&self, stop: CancellationToken) {
         loop {
             let next_at = next_step_at(self.clock.now());
             if stop.run_until_cancelled(self.clock.sleep_until(next_at)).await.is_none() {
                 return;
             }
+            self.store.feed().tidy();
             let attempts = self.engine.attempts();
             let total = Counts {
                 accepted: self.counters.accepted_events(),

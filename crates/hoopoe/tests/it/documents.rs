@@ -8,7 +8,7 @@ use testkit::Client;
 use crate::world::World;
 
 /// The routes of the contract that exist today, with their methods.
-const ROUTES: [(&str, &str); 32] = [
+const ROUTES: [(&str, &str); 36] = [
     ("/v1/events", "get post"),
     ("/v1/events/batch", "post"),
     ("/v1/events/{}", "get"),
@@ -37,6 +37,10 @@ const ROUTES: [(&str, &str); 32] = [
     ("/v1/sessions/{}", "delete"),
     ("/v1/audit", "get"),
     ("/v1/system/master-key/rotate", "post"),
+    ("/v1/endpoints/{}/stats", "get"),
+    ("/v1/signatures/explain", "post"),
+    ("/v1/stream", "get"),
+    ("/v1/system", "get"),
     ("/healthz", "get"),
     ("/readyz", "get"),
     ("/metrics", "get"),
