@@ -120,6 +120,19 @@ impl Caller {
         if self.scope == *scope { granted_by.clone() } else { self.scope.clone() }
     }
 
+    /// For what is not written down in the audit log, where the store asks the same: a body may have been long on its way.
+    ///
+    /// # Errors
+    /// The key was deleted or the session revoked since the request began.
+    pub(crate) fn still_valid(&self) -> Result<(), Problem> {
+        let has_ended = match &self.who {
+            Who::PlatformKey => false,
+            Who::ApiKey(key) => key.has_ended(),
+            Who::Session(session) => session.has_ended(),
+        };
+        if has_ended { Err(gone()) } else { Ok(()) }
+    }
+
     /// When the key that calls ends: what it makes ends no later.
     pub(crate) fn key_ends_at(&self) -> Option<Timestamp> {
         match &self.who {
@@ -309,6 +322,11 @@ fn bearer_token(headers: &HeaderMap) -> Result<&[u8], Problem> {
 fn ambiguous() -> Problem {
     let detail = "the request has the cookies of two sessions: delete this site's cookies and sign in again";
     unauthorized(detail, "Bearer")
+}
+
+/// It was valid when the request began.
+pub(crate) fn gone() -> Problem {
+    refused("the key or session ended while the request was on its way: nothing was done")
 }
 
 fn refused(detail: &'static str) -> Problem {

@@ -34,6 +34,7 @@ mod query;
 mod router;
 #[cfg(test)]
 mod router_tests;
+mod running;
 mod sessions;
 mod sign_ins;
 mod signatures;
@@ -52,15 +53,18 @@ use bytes::Bytes;
 use catalogue::{Catalogue, Validate};
 use domain::address_rules::AddressPolicy;
 use domain::audit::{Action, Actor, Object};
+use domain::fanout::Topology as _;
 use domain::id::IdSource;
 use domain::limits::{
     BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, EXPLANATIONS_MAX, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX,
     RETENTION_DAYS_DEFAULT, SIGN_INS_MAX,
 };
+use domain::scope::Scope;
 use domain::secret::SecretText;
 use domain::time::{Clock, Timestamp};
 use domain::url_rules::UrlPolicy;
 use sha2::{Digest, Sha256};
+use store::once::OnceKey;
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -68,6 +72,7 @@ use tokio_util::task::TaskTracker;
 use crate::counters::ApiCounters;
 use crate::engine::Engine;
 use crate::publish_limits::PublishLimits;
+use crate::running::Running;
 
 pub use front::Front;
 pub use layers::put_security_headers;
@@ -153,7 +158,7 @@ pub struct Api {
     counters: Arc<ApiCounters>,
     platform_key_hash: Option<[u8; 32]>,
     publish_limits: PublishLimits,
-    running: once::Running,
+    running: Running<OnceKey>,
     sign_ins: sign_ins::SignIns,
     tasks: TaskTracker,
     requests: Semaphore,
@@ -164,6 +169,8 @@ pub struct Api {
     batches: Semaphore,
     arrivals: events::Arrivals,
     explanations: Semaphore,
+    /// Whose they are: one of each owner's at a time.
+    explaining: Running<Scope>,
     streams: stream::Streams,
     rates: system::Rates,
     backlog: system::Backlog,
@@ -189,7 +196,8 @@ impl Api {
             clock,
             ids,
             counters: Arc::default(),
-            running: once::Running::default(),
+            running: Running::default(),
+            explaining: Running::default(),
             tasks: TaskTracker::new(),
             requests: Semaphore::new(REQUESTS_MAX),
             sign_ins_at_once: Semaphore::new(SIGN_INS_MAX),
@@ -230,6 +238,12 @@ impl Api {
     pub async fn drained(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Whose share of a bound is used up by what is done for `scope`: a company cannot multiply its own by its locations.
+    fn accountable(&self, scope: &Scope) -> Scope {
+        let Scope::Location(id) = scope else { return scope.clone() };
+        self.store.routes().read().company_of(id).cloned().map_or_else(|| scope.clone(), Scope::Company)
     }
 
     /// The OpenAPI document as served, made once.

@@ -37,7 +37,12 @@ pub(crate) fn router() -> Router<Arc<Api>> {
     Router::new().route("/login", get(ask).post(sign_in))
 }
 
-async fn ask(State(api): State<Arc<Api>>, signed_in: Result<SignedIn, Problem>, uri: Uri) -> Response {
+async fn ask(
+    State(api): State<Arc<Api>>,
+    signed_in: Result<SignedIn, Problem>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
     let mut params = Params::of(&uri);
     let Some(code) = params.text("code").filter(|code| is_plain(code)) else {
         return refused(&api, &no_code());
@@ -51,12 +56,16 @@ async fn ask(State(api): State<Arc<Api>>, signed_in: Result<SignedIn, Problem>, 
          value=\"{code}\">{embed}<button>Sign in</button></form>"
     );
     let current = signed_in.as_ref().ok().and_then(|SignedIn(caller)| caller.session());
+    let is_unclear = cookie::session_token(&headers, ReachedBy::of(&api.settings)).is_err();
     let other = match current {
         Some(current) => sessions::of_code(&api, &code).await.is_some_and(|new| new.scope != current.scope),
         None => false,
     };
     // Who follows a stranger's link shall not find himself at work in that stranger's world.
     let content = match current.filter(|_| other) {
+        None if is_unclear => {
+            format!("<p>Your browser holds two sessions: go on only if you asked for this link.</p>{form}")
+        }
         Some(current) => format!(
             "<p>You are signed in to {}. This link signs you in to another place instead: go on only if you asked \
              for it.</p>{form}<p><a href=\"{HOME}\">Stay where you are</a></p>",

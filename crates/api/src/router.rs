@@ -15,7 +15,10 @@ use crate::{
     sessions, signatures, stream, system, tenants,
 };
 
-/// The API as a service. `pages` answers what browsers ask for where the API has no route, but below `/v1`, where that is 404
+/// What the paths of programs begin with: they are told what they did wrong and shown no page.
+const PROGRAMS: [&str; 7] = ["v1", "metrics", "healthz", "readyz", "openapi.json", "docs", "login"];
+
+/// The API as a service. `pages` answers what browsers ask for where the API has no route, but where a program asks, which is 404
 /// as a problem; `/metrics` is the binary's.
 pub fn router(api: Arc<Api>, pages: Router) -> Router {
     let (router, _) = guarded().split_for_parts();
@@ -32,7 +35,8 @@ pub fn router(api: Arc<Api>, pages: Router) -> Router {
 }
 
 async fn no_route(pages: Router, request: Request) -> Response {
-    if request.uri().path().starts_with("/v1") || !request.method().is_safe() {
+    let first = request.uri().path().split('/').nth(1).unwrap_or_default();
+    if PROGRAMS.contains(&first) || !request.method().is_safe() {
         return layers::no_route().await.into_response();
     }
     pages.oneshot(request).await.into_response()

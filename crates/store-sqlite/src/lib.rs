@@ -155,6 +155,9 @@ impl SqliteStore {
     {
         let note = self.note.clone();
         let work = move |tx: &mut Tx<'_>| {
+            if let Some(note) = &note {
+                audit::must_be_valid(tx.conn, note)?;
+            }
             tx.note = note;
             let result = work(tx);
             (tx.note, tx.noted) = (None, None);

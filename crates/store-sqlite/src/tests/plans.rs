@@ -114,6 +114,8 @@ fn of_access() -> Vec<String> {
         sessions::EXPIRED,
         sessions::USED,
         audit::INSERT,
+        audit::API_KEY_LASTS,
+        audit::SESSION_LASTS,
         audit::EXPIRED,
     ]
     .map(str::to_owned)

@@ -276,6 +276,7 @@ macro_rules! conformance_suite {
             }
             audit {
                 a_change_and_its_entry_are_stored_together,
+                who_is_gone_changes_nothing,
                 a_change_that_fails_or_was_made_before_leaves_no_entry,
                 every_change_is_told_with_its_object_before_and_after,
                 entries_are_seen_by_the_world_of_their_object_only,
