@@ -1,0 +1,1 @@
+export function LocationPage() { return null; }

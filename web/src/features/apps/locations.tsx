@@ -1,0 +1,1 @@
+export function LocationsPage() { return null; }

@@ -1,0 +1,1 @@
+export function EventTypePage() { return null; }
