@@ -114,11 +114,13 @@ function Brand({ name, logo }: { name: string; logo: string | null }) {
 
 function PlaceLinks() {
   const signed = useSigned();
+  // A delivery is read on the way from its endpoint.
+  const isDelivery = useRouterState({ select: (state) => state.location.pathname.startsWith('/deliveries/') });
   return placesFor(signed).map(({ to, label, icon }) => (
     <Link
       key={to}
       to={to}
-      className="flex h-8 items-center gap-2.5 rounded-md px-2.5 font-medium whitespace-nowrap text-soft hover:bg-sunk hover:text-ink max-lg:h-10 [&.active]:bg-accent-soft [&.active]:text-accent-ink"
+      className={`${isDelivery && to === '/endpoints' ? 'active' : ''} flex h-8 items-center gap-2.5 rounded-md px-2.5 font-medium whitespace-nowrap text-soft hover:bg-sunk hover:text-ink max-lg:h-10 [&.active]:bg-accent-soft [&.active]:text-accent-ink`}
     >
       <Icon name={icon} />
       {label}

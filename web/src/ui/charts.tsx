@@ -1,6 +1,6 @@
 // Bars and lines by hand: small, drawn on the page's own colours, each with its numbers as a table for who cannot see it.
 
-import { useState, type ReactNode } from 'react';
+import { useLayoutEffect, useRef, useState, type ReactNode } from 'react';
 import { count } from './format';
 
 export interface Series {
@@ -25,13 +25,14 @@ interface ChartProps {
   height?: number;
 }
 
-const WIDTH = 720;
+const FIRST_WIDTH = 480;
 const LEFT = 52;
 const BOTTOM = 22;
 const TOP = 8;
 
 export function Chart({ label, series, points, kind, format = count, height = 180 }: ChartProps) {
   const [hovered, setHovered] = useState<number | null>(null);
+  const { ref, width } = useWidth();
   const used = series.filter(({ key }) => points.some((point) => (point.values[key] ?? 0) > 0));
   const shown = used.length ? used : series.slice(0, 1);
   const totals = points.map((point) => {
@@ -39,34 +40,34 @@ export function Chart({ label, series, points, kind, format = count, height = 18
     return kind === 'bars' ? values.reduce((sum, value) => sum + value, 0) : Math.max(0, ...values);
   });
   const { top, ticks } = scale(Math.max(...totals, 0));
-  const x = (index: number) => LEFT + (index / Math.max(points.length, 1)) * (WIDTH - LEFT);
-  const step = (WIDTH - LEFT) / Math.max(points.length, 1);
+  const x = (index: number) => LEFT + (index / Math.max(points.length, 1)) * (width - LEFT);
+  const step = (width - LEFT) / Math.max(points.length, 1);
   const y = (value: number) => TOP + (1 - value / top) * (height - TOP - BOTTOM);
   const point = hovered === null ? undefined : points[hovered];
   return (
     <figure className="flex flex-col gap-2">
-      <div className="relative">
+      <div ref={ref} className="relative">
         <svg
-          viewBox={`0 0 ${WIDTH} ${height}`}
+          viewBox={`0 0 ${width} ${height}`}
           role="img"
           aria-label={`${label}. The numbers are in the table below.`}
           className="block w-full overflow-visible"
           onPointerLeave={() => setHovered(null)}
           onPointerMove={(event) => {
             const box = event.currentTarget.getBoundingClientRect();
-            const index = Math.floor((((event.clientX - box.left) / box.width) * WIDTH - LEFT) / step);
+            const index = Math.floor((((event.clientX - box.left) / box.width) * width - LEFT) / step);
             setHovered(index >= 0 && index < points.length ? index : null);
           }}
         >
           {ticks.map((tick) => (
             <g key={tick}>
-              <line x1={LEFT} x2={WIDTH} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
+              <line x1={LEFT} x2={width} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
               <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end" fontSize="11" fill="var(--faint)">
                 {format(tick)}
               </text>
             </g>
           ))}
-          {axisTimes(points).map(([index, text]) => (
+          {axisTimes(points, Math.floor((width - LEFT) / (isLong(points) ? 96 : 64))).map(([index, text]) => (
             <text key={index} x={x(index)} y={height - 5} fontSize="11" fill="var(--faint)">
               {text}
             </text>
@@ -81,7 +82,7 @@ export function Chart({ label, series, points, kind, format = count, height = 18
         {point && (
           <div
             className="pointer-events-none absolute top-0 z-10 rounded-md border border-line bg-raised px-2 py-1.5 text-xs shadow-raised"
-            style={hovered! < points.length / 2 ? { right: 0 } : { left: `${(LEFT / WIDTH) * 100}%` }}
+            style={hovered! < points.length / 2 ? { right: 0 } : { left: `${(LEFT / width) * 100}%` }}
           >
             <p className="font-semibold">{axisLabel(point.at, true)}</p>
             {shown.map(({ key, label: name, colour }) => (
@@ -110,6 +111,20 @@ export function Chart({ label, series, points, kind, format = count, height = 18
       <NumbersTable label={label} series={shown} points={points} format={format} />
     </figure>
   );
+}
+
+/** Drawn in the page's own pixels, so that its text is as large as any other. */
+function useWidth() {
+  const ref = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(FIRST_WIDTH);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const observer = new ResizeObserver(() => setWidth(Math.max(element.clientWidth, 200)));
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return { ref, width };
 }
 
 interface Marks {
@@ -196,8 +211,8 @@ export function scale(value: number): { top: number; ticks: number[] } {
   return { top: ticks.at(-1)!, ticks };
 }
 
-function axisTimes(points: Point[]): [number, string][] {
-  const every = Math.max(1, Math.ceil(points.length / 6));
+function axisTimes(points: Point[], labels: number): [number, string][] {
+  const every = Math.max(1, Math.ceil(points.length / labels));
   return points.flatMap((point, index): [number, string][] =>
     index % every === 0 && index <= points.length - every / 2 ? [[index, axisLabel(point.at, isLong(points))]] : [],
   );
@@ -213,8 +228,12 @@ function axisLabel(at: string, withDay: boolean): string {
   return withDay ? `${day.format(time)} ${hour.format(time)}` : hour.format(time);
 }
 
+
 /** A row's day at a glance. The words beside it carry what it says. */
-export function Sparkline({ points }: { points: { good: number; bad: number }[] }) {
+const SPARK_BARS = 24;
+
+export function Sparkline({ points: all }: { points: { good: number; bad: number }[] }) {
+  const points = fewer(all, SPARK_BARS);
   const top = Math.max(1, ...points.map(({ good, bad }) => good + bad));
   const width = 72 / Math.max(points.length, 1);
   return (
@@ -233,6 +252,15 @@ export function Sparkline({ points }: { points: { good: number; bad: number }[] 
       })}
     </svg>
   );
+}
+
+function fewer(points: { good: number; bad: number }[], wish: number) {
+  const each = Math.ceil(points.length / wish);
+  if (each <= 1) return points;
+  return Array.from({ length: Math.ceil(points.length / each) }, (_, index) => {
+    const part = points.slice(index * each, (index + 1) * each);
+    return { good: part.reduce((sum, { good }) => sum + good, 0), bad: part.reduce((sum, { bad }) => sum + bad, 0) };
+  });
 }
 
 export function Stat({ label, value, note }: { label: string; value: ReactNode; note?: ReactNode }) {

@@ -1,7 +1,7 @@
 // Code, JSON and strangers' text. Text only: nothing here is ever read as HTML.
 
 import { useId, useState } from 'react';
-import { bytes } from './format';
+import { bytes, count } from './format';
 import { Button, CopyButton } from './button';
 import { pretty, tokens, type Token } from './json';
 import { visible } from './visible';
@@ -56,17 +56,17 @@ const PRE = 'mono overflow-auto rounded-md border border-line bg-sunk p-3 whites
 /** A command or a program, with a button that copies it. */
 export function CodeBlock({ text, label, tall = false }: { text: string; label: string; tall?: boolean }) {
   return (
-    <div className="relative">
+    <div className="relative flex flex-col gap-1">
       <pre
         dir="ltr"
         tabIndex={0}
         role="region"
         aria-label={label}
-        className={`mono overflow-auto rounded-md border border-line bg-sunk p-3 pr-24 text-left ${tall ? 'max-h-[32rem]' : 'max-h-96'}`}
+        className={`mono overflow-auto rounded-md border border-line bg-sunk p-3 text-left sm:pr-24 ${tall ? 'max-h-[32rem]' : 'max-h-96'}`}
       >
         {text}
       </pre>
-      <div className="absolute top-1.5 right-3">
+      <div className="order-first self-end sm:absolute sm:top-1.5 sm:right-3">
         <CopyButton text={text} />
       </div>
     </div>
@@ -87,7 +87,7 @@ export function Body({ text, label, truncated = false }: { text: string; label: 
     <div className="flex flex-col gap-2">
       <div className="flex flex-wrap items-center justify-between gap-2">
         <p id={id} className="label">
-          {label} <span className="font-normal text-soft">{bytes(new Blob([text]).size)}</span>
+          {label} <span className="font-normal text-soft">{sizeOf(text)}</span>
         </p>
         <div className="flex gap-2">
           {indented !== null && (
@@ -105,7 +105,7 @@ export function Body({ text, label, truncated = false }: { text: string; label: 
         <p className="hint flex flex-wrap items-center gap-2">
           {shown.length < full.length && (
             <Button small onClick={() => setAll(true)}>
-              Show all {bytes(new Blob([full]).size)}
+              Show all {sizeOf(full)}
             </Button>
           )}
           {truncated && 'The log keeps the first 64 KiB of an answer; the rest was not read.'}
@@ -114,6 +114,9 @@ export function Body({ text, label, truncated = false }: { text: string; label: 
     </div>
   );
 }
+
+/** What was not UTF-8 was replaced, so its bytes are not known any more. */
+const sizeOf = (text: string) => (text.includes('\ufffd') ? `${count(text.length)} characters` : bytes(new Blob([text]).size));
 
 export function Headers({ headers, label }: { headers: Record<string, string>; label: string }) {
   const rows = Object.entries(headers);

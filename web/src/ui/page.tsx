@@ -50,12 +50,12 @@ export function Card({ title, actions, children, padded = true, level = 2 }: {
 
 export function Facts({ rows }: { rows: (readonly [label: string, value: ReactNode] | null | false)[] }) {
   return (
-    <dl className="grid grid-cols-1 gap-x-4 gap-y-2 sm:grid-cols-[9rem_1fr]">
+    <dl className="grid grid-cols-1 gap-x-4 gap-y-0.5 sm:grid-cols-[9rem_1fr] sm:gap-y-2">
       {rows.map((row) =>
         row ? (
           <div key={row[0]} className="contents">
             <dt className="text-soft">{row[0]}</dt>
-            <dd className="min-w-0 [overflow-wrap:anywhere] max-sm:mb-1">{row[1]}</dd>
+            <dd className="min-w-0 [overflow-wrap:anywhere] max-sm:mb-2">{row[1]}</dd>
           </div>
         ) : null,
       )}

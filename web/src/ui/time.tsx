@@ -55,3 +55,19 @@ export function Countdown({ until, over }: { until: string; over: string }) {
     </time>
   );
 }
+
+/** How long something lasts already. */
+export function For({ since }: { since: string }) {
+  return (
+    <time dateTime={since} title={utc(Date.parse(since))}>
+      {span((useNow() - Date.parse(since)) / 1_000)}
+    </time>
+  );
+}
+
+const MOMENT = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/;
+
+/** A sentence of the API: its moments are shown in the reader's zone. */
+export function Sentence({ text }: { text: string }) {
+  return <>{text.split(MOMENT).map((part, index) => (index % 2 ? <Time key={index} at={part} /> : part))}</>;
+}

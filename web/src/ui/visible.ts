@@ -33,8 +33,7 @@ export function visibleText(text: string): string {
 
 function shown(character: string): string {
   const code = character.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return '\u2421';
+  if (code <= 0x9f) return `\\x${code.toString(16).padStart(2, '0')}`;
   return `\u2039${codePoint(character)}\u203a`;
 }
 

@@ -61,7 +61,7 @@ export function AttemptDetail({ attempt, requestBody, isTest }: { attempt: Attem
             <Body text={requestBody} label="Body" />
           )}
         </section>
-        <section className="flex min-w-0 flex-col gap-2">
+        <section className="flex min-w-0 flex-col gap-2 max-lg:order-first">
           <h4 className="eyebrow">
             Response {attempt.remoteAddress && <span className="font-normal">from {attempt.remoteAddress}</span>}
           </h4>

@@ -11,7 +11,7 @@ export const deliveryColumns: Column<Delivery>[] = [
   {
     id: 'status',
     header: 'Status',
-    meta: { className: 'w-36' },
+    meta: { className: 'md:w-36' },
     cell: ({ row: { original } }) => <StatusBadge status={original.status} />,
   },
   {
@@ -19,7 +19,7 @@ export const deliveryColumns: Column<Delivery>[] = [
     header: 'Event',
     meta: { className: 'max-md:flex-1' },
     cell: ({ row: { original } }) => (
-      <Link to="/deliveries/$id" params={{ id: original.id }} className="row-link font-medium">
+      <Link to="/deliveries/$id" params={{ id: original.id }} className="row-link block truncate font-medium">
         {original.type}
       </Link>
     ),
@@ -43,7 +43,7 @@ export const deliveryColumns: Column<Delivery>[] = [
   {
     id: 'attempts',
     header: 'Attempts',
-    meta: { className: 'text-soft max-md:order-last' },
+    meta: { className: 'text-soft on-phone-full max-md:order-last' },
     cell: ({ row: { original } }) => (
       <>
         {original.attemptCount}

@@ -13,7 +13,7 @@ import { ConfirmButton } from '~/ui/dialog';
 import { span } from '~/ui/format';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Card, Facts, Page } from '~/ui/page';
-import { Countdown, Time, useNow } from '~/ui/time';
+import { Countdown, Sentence, Time, useNow } from '~/ui/time';
 import { say, sayFault } from '~/ui/toast';
 import { DEFAULT_SCHEDULE } from '../endpoints/schedule';
 import { AttemptView } from './attempt';
@@ -159,7 +159,7 @@ function WhatNext({ delivery, endpoint }: { delivery: DeliveryDetail; endpoint: 
         </Note>
       );
     case 'waiting':
-      return <Note tone="warn" title="It waits without using an attempt">{endpoint ? endpoint.health.message : 'It goes on when its endpoint receives again.'}</Note>;
+      return <Note tone="warn" title="It waits without using an attempt"><Sentence text={endpoint ? endpoint.health.message : 'It goes on when its endpoint receives again.'} /></Note>;
     case 'pending':
     case 'delivering':
       return <Note title={delivery.status === 'pending' ? 'The first attempt comes in a moment' : 'An attempt is running'}>The receiver has 10 seconds to answer.</Note>;

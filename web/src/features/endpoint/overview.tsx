@@ -17,7 +17,7 @@ import { DEFAULT_SCHEDULE, scheduleWords } from '../endpoints/schedule';
 
 const route = getRouteApi('/endpoints/$id/');
 
-const WINDOW_WORDS: Record<StatsWindow, string> = { '1h': 'Last hour', '24h': '24 hours', '7d': '7 days', '30d': '30 days' };
+const WINDOW_WORDS: Record<StatsWindow, string> = { '1h': '1 hour', '24h': '24 hours', '7d': '7 days', '30d': '30 days' };
 
 export const OUTCOME_SERIES: Series[] = [
   { key: 'succeeded', label: 'Succeeded', colour: 'var(--ok-mark)' },
@@ -40,7 +40,7 @@ export function Overview() {
   const stats = useQuery({ ...statsQuery(id, window), placeholderData: keepPreviousData });
   return (
     <div className="flex flex-col gap-4">
-      <nav aria-label="Time" className="flex w-fit gap-0.5 rounded-lg bg-sunk p-0.5">
+      <nav aria-label="Time" className="flex w-fit max-w-full gap-0.5 overflow-x-auto rounded-lg bg-sunk p-0.5">
         {WINDOWS.map((option) => (
           <Link
             key={option}
@@ -48,7 +48,7 @@ export function Overview() {
             to="."
             search={{ window: option }}
             aria-current={option === window ? 'true' : undefined}
-            className="rounded-md px-3 py-1 text-sm font-medium text-soft hover:text-ink aria-[current=true]:bg-surface aria-[current=true]:text-ink aria-[current=true]:shadow-raised"
+            className="rounded-md px-3 py-1 text-sm font-medium whitespace-nowrap text-soft hover:text-ink aria-[current=true]:bg-surface aria-[current=true]:text-ink aria-[current=true]:shadow-raised"
           >
             {WINDOW_WORDS[option]}
           </Link>

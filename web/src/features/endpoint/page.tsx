@@ -11,7 +11,7 @@ import { ButtonLink, CopyButton } from '~/ui/button';
 import { ConfirmButton } from '~/ui/dialog';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Page } from '~/ui/page';
-import { Ago } from '~/ui/time';
+import { For, Sentence } from '~/ui/time';
 import { say } from '~/ui/toast';
 
 const route = getRouteApi('/endpoints/$id');
@@ -81,6 +81,7 @@ function Switch({ endpoint }: { endpoint: Endpoint }) {
   );
 }
 
+const HEALTH_WORDS = { failing: 'Failing', recovering: 'Recovering', disabled: 'Disabled' } as const;
 const TONES = { healthy: 'ok', failing: 'bad', recovering: 'warn', disabled: 'warn' } as const;
 
 function HealthLine({ endpoint: { health } }: { endpoint: Endpoint }) {
@@ -95,15 +96,12 @@ function HealthLine({ endpoint: { health } }: { endpoint: Endpoint }) {
     <Note
       tone={TONES[health.state]}
       title={
-        <span className="flex flex-wrap items-center gap-2">
-          <HealthBadge health={health} />
-          <span className="font-normal text-soft">
-            since <Ago at={health.since} />
-          </span>
-        </span>
+        <>
+          {HEALTH_WORDS[health.state]} <span className="font-normal text-soft">for <For since={health.since} /></span>
+        </>
       }
     >
-      {health.message}
+      <Sentence text={health.message} />
     </Note>
   );
 }
@@ -116,10 +114,16 @@ const TABS = [
   ['/endpoints/$id/settings', 'Settings', false],
 ] as const;
 
+/** On a phone the tab that one came to may be out of sight. */
+const showActive = (element: HTMLElement | null) => {
+  const active = element?.querySelector<HTMLElement>('.active');
+  if (element && active) element.scrollLeft = active.offsetLeft - element.clientWidth / 2;
+};
+
 function Tabs({ id }: { id: string }) {
   const { mayManage } = useSigned();
   return (
-    <nav aria-label="Endpoint" className="-mx-4 flex gap-1 overflow-x-auto border-b border-line px-4 lg:mx-0 lg:px-0">
+    <nav aria-label="Endpoint" ref={showActive} className="-mx-4 flex gap-1 overflow-x-auto border-b border-line px-4 lg:mx-0 lg:px-0">
       {TABS.filter(([, , manage]) => mayManage || !manage).map(([to, label]) => (
         <Link
           key={to}

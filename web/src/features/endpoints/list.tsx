@@ -140,7 +140,7 @@ function columnsFor(showOwner: boolean): Column<Row>[] {
       id: 'url',
       header: 'URL',
       accessorFn: ({ endpoint }) => endpoint.url,
-      meta: { className: 'on-phone-full' },
+      meta: { className: 'on-phone-full w-full md:max-w-0' },
       cell: ({ row: { original } }) => <UrlCell endpoint={original.endpoint} showOwner={showOwner} />,
     },
     {
@@ -153,7 +153,7 @@ function columnsFor(showOwner: boolean): Column<Row>[] {
       id: 'events',
       header: 'Events',
       accessorFn: ({ endpoint }) => (endpoint.eventTypes.includes('*') ? Infinity : endpoint.eventTypes.length),
-      meta: { className: 'on-phone-none md:max-lg:hidden' },
+      meta: { className: 'on-phone-none whitespace-nowrap md:max-lg:hidden' },
       cell: ({ row: { original } }) => <EventsCell types={original.endpoint.eventTypes} />,
     },
     {
@@ -166,14 +166,14 @@ function columnsFor(showOwner: boolean): Column<Row>[] {
       id: 'p95',
       header: 'p95',
       accessorFn: ({ stats }) => stats?.latencyMs?.p95 ?? -1,
-      meta: { className: 'text-right on-phone-none' },
+      meta: { className: 'text-right whitespace-nowrap on-phone-none' },
       cell: ({ row: { original } }) => <span className="text-soft">{original.stats?.latencyMs ? milliseconds(original.stats.latencyMs.p95) : '–'}</span>,
     },
     {
       id: 'last',
       header: 'Last delivery',
       accessorFn: ({ stats }) => stats?.lastAttemptAt ?? '',
-      meta: { className: 'text-right text-soft on-phone-none' },
+      meta: { className: 'text-right whitespace-nowrap text-soft on-phone-none' },
       cell: ({ row: { original } }) => (original.stats?.lastAttemptAt ? <Ago at={original.stats.lastAttemptAt} /> : '–'),
     },
   ];
@@ -182,7 +182,7 @@ function columnsFor(showOwner: boolean): Column<Row>[] {
 function UrlCell({ endpoint, showOwner }: { endpoint: Endpoint; showOwner: boolean }) {
   const owner = ownerOf(endpoint);
   return (
-    <div className="max-w-104 min-w-0">
+    <div className="min-w-0">
       <Link to="/endpoints/$id" params={{ id: endpoint.id }} className="row-link block truncate font-medium" title={endpoint.url}>
         {endpoint.url.replace(/^https:\/\//, '')}
       </Link>

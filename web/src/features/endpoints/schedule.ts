@@ -14,7 +14,7 @@ export function scheduleWords(waits: readonly number[]): string {
   if (waits.length === 0) return 'tries once, at once, and gives up if it fails';
   const shown = waits.length <= SHOWN + 1 ? waits : waits.slice(0, SHOWN);
   const steps = shown.map((wait) => `+${span(wait)}`).join(', ');
-  const gap = shown.length < waits.length ? ', …' : '';
+  const gap = shown.length < waits.length ? ', …' : ', then';
   const total = waits.reduce((sum, wait) => sum + wait, 0);
   return `tries at once, ${steps}${gap} gives up after ${span(total)} (${waits.length + 1} attempts)`;
 }

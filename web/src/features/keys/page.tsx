@@ -111,7 +111,7 @@ function columnsFor(mayManage: boolean): Column<ApiKey>[] {
         </span>
       ),
     },
-    { id: 'used', header: 'Last used', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => (original.lastUsedAt ? <Ago at={original.lastUsedAt} /> : 'never used') },
+    { id: 'used', header: 'Last used', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => (original.lastUsedAt ? <><span className="md:hidden">used </span><Ago at={original.lastUsedAt} /></> : 'never used') },
     { id: 'expires', header: 'Valid until', meta: { className: 'text-soft on-phone-none' }, cell: ({ row: { original } }) => <Expiry at={original.expiresAt} /> },
   ];
   if (mayManage) {

@@ -72,7 +72,7 @@ function columnsFor(ownId: string, mayManage: boolean): Column<Session>[] {
       },
     },
     { id: 'may', header: 'May', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => original.permissions.join(', ') },
-    { id: 'used', header: 'Last used', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => (original.openedAt ? original.lastUsedAt ? <Ago at={original.lastUsedAt} /> : <Ago at={original.openedAt} /> : 'link not used yet') },
+    { id: 'used', header: 'Last used', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => (original.openedAt ? <><span className="md:hidden">used </span><Ago at={original.lastUsedAt ?? original.openedAt} /></> : 'link not used yet') },
     { id: 'ends', header: 'Ends', meta: { className: 'text-soft on-phone-none' }, cell: ({ row: { original } }) => <Time at={original.expiresAt} /> },
   ];
   if (mayManage) columns.push({ id: 'revoke', header: 'Actions', meta: { hideHead: true, className: 'text-right max-md:ml-auto' }, cell: ({ row: { original } }) => <Revoke session={original} isOwn={original.id === ownId} /> });

@@ -12,7 +12,7 @@ import { Chart, Stat, type Series } from '~/ui/charts';
 import { bytes, count } from '~/ui/format';
 import { Empty, Loading, Note, ProblemNote } from '~/ui/notes';
 import { Card, Facts, Page } from '~/ui/page';
-import { Ago, Time } from '~/ui/time';
+import { Ago, Sentence, Time } from '~/ui/time';
 
 const SERIES: Series[] = [
   { key: 'accepted', label: 'Accepted', colour: 'var(--info-mark)' },
@@ -36,10 +36,19 @@ export function SystemPage() {
   );
 }
 
+/** Counts of each bucket as a rate, so that they are read like the numbers above. */
+function pointsOf({ series, bucketSeconds }: SystemState) {
+  const perSecond = (value: number) => value / Math.max(bucketSeconds, 1);
+  return series.map(({ at, accepted, delivered, failed }) => ({
+    at,
+    values: { accepted: perSecond(accepted), delivered: perSecond(delivered), failed: perSecond(failed) },
+  }));
+}
+
 const rate = (perSecond: number) => `${perSecond < 10 ? perSecond.toFixed(1) : count(Math.round(perSecond))}/s`;
 
 function State({ state }: { state: SystemState }) {
-  const points = useMemo(() => state.series.map(({ at, accepted, delivered, failed }) => ({ at, values: { accepted, delivered, failed } })), [state.series]);
+  const points = useMemo(() => pointsOf(state), [state]);
   return (
     <>
       <dl className="card grid grid-cols-2 gap-4 p-4 sm:grid-cols-3 lg:grid-cols-5">
@@ -50,7 +59,7 @@ function State({ state }: { state: SystemState }) {
         <Stat label="Oldest waiting" value={state.oldestWaitingAt ? <Ago at={state.oldestWaitingAt} /> : 'none'} />
       </dl>
       <Card title="Traffic">
-        <Chart label="Traffic" kind="lines" series={SERIES} points={points} height={160} />
+        <Chart label="Traffic" kind="lines" series={SERIES} points={points} format={rate} height={180} />
       </Card>
       <Card title="Worst endpoints" padded={false}>
         <Worst rows={state.worstEndpoints} />
@@ -75,13 +84,15 @@ function Worst({ rows }: { rows: SystemState['worstEndpoints'] }) {
         const owner = ownerOf(row);
         return (
           <li key={row.endpointId} className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2.5 last:border-0">
-            <HealthBadge health={row.health} />
+            <span className="w-28">
+              <HealthBadge health={row.health} />
+            </span>
             <span className="min-w-0 flex-1 basis-60">
               <Link to="/endpoints/$id" params={{ id: row.endpointId }} className="font-medium [overflow-wrap:anywhere] hover:underline">
                 {row.url}
               </Link>
               <span className="block text-sm text-soft">
-                {owner.kind} <code className="text-xs">{owner.id}</code> · {row.health.message}
+                {owner.kind} <code className="text-xs">{owner.id}</code> · <Sentence text={row.health.message} />
               </span>
             </span>
             <span className="text-right text-soft">
