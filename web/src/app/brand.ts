@@ -24,7 +24,8 @@ export function accentFor(hex: string, ground: keyof typeof GROUNDS): Accent | n
   let readable = own;
   for (let part = 0; part <= 1 && contrast(readable, against) < CONTRAST_MIN; part += 0.04) readable = mix(own, toward, part);
   const white = { r: 255, g: 255, b: 255 };
-  const black = { r: 8, g: 16, b: 15 };
+  // Of black and white one always has 4.58 or more: no other pair does.
+  const black = { r: 0, g: 0, b: 0 };
   const onAccent = contrast(own, white) >= contrast(own, black) ? white : black;
   return { accent: text(own), ink: text(readable), onAccent: text(onAccent) };
 }
