@@ -5,6 +5,8 @@ export default typescript.config(
   { ignores: ['dist', 'src/api/schema.d.ts', 'test-results', 'playwright-report'] },
   ...typescript.configs.recommended,
   hooks.configs.flat.recommended,
+  // Playwright's `use` is no hook.
+  { files: ['e2e/**'], rules: { 'react-hooks/rules-of-hooks': 'off' } },
   {
     rules: {
       'max-lines': ['error', 400],

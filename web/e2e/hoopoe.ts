@@ -121,7 +121,6 @@ export function verifies(secret: string, { headers, body }: Received): boolean {
 
 export const test = base.extend<{ receiver: Receiver; faults: string[]; signIn: (wish?: Record<string, unknown>) => Promise<Page> }, { hoopoe: Hoopoe }>({
   hoopoe: [
-    // eslint-disable-next-line no-empty-pattern
     async ({}, use) => {
       const { hoopoe, stop } = await started();
       await use(hoopoe);
@@ -130,7 +129,6 @@ export const test = base.extend<{ receiver: Receiver; faults: string[]; signIn: 
     { scope: 'worker' },
   ],
   baseURL: async ({ hoopoe }, use) => use(hoopoe.url),
-  // eslint-disable-next-line no-empty-pattern
   receiver: async ({}, use) => {
     const { receiver, stop } = await receiving();
     await use(receiver);

@@ -45,7 +45,8 @@ export async function request(input: Request | string, init?: RequestInit): Prom
     throw unreachable();
   }
   if (response.ok) return response;
-  if (response.status === 401) whenSignedOut();
+  // The session's own question would ask itself for ever.
+  if (response.status === 401 && !asked.url.endsWith('/v1/sessions/current')) whenSignedOut();
   throw await problemOf(response);
 }
 

@@ -44,12 +44,12 @@ export function Layout() {
       {embedded ? <EmbeddedNavigation /> : <Frame />}
       <div className={embedded ? '' : 'lg:pl-56'}>
         {brand?.dev && (
-          <p className="flex items-center gap-2 bg-warn-soft px-4 py-1.5 text-sm text-warn lg:px-8">
+          <aside aria-label="Dev mode" className="flex items-center gap-2 bg-warn-soft px-4 py-1.5 text-sm text-warn lg:px-8">
             <Icon name="alert" />
             <span>
               <strong>Dev mode.</strong> http and private addresses are allowed as receivers. Never expose this server.
             </span>
-          </p>
+          </aside>
         )}
         <main id="content" tabIndex={-1} className="mx-auto max-w-6xl px-4 py-5 outline-none lg:px-8">
           <Outlet />
@@ -70,11 +70,11 @@ function Frame() {
     setOpen(false);
   }
   return (
-    <>
-      <header className="sticky top-0 z-30 flex h-12 items-center justify-between border-b border-line bg-surface pr-2 pl-4 lg:hidden">
+    <header className="contents">
+      <div className="sticky top-0 z-30 flex h-12 items-center justify-between border-b border-line bg-surface pr-2 pl-4 lg:hidden">
         <Brand name={brand?.name ?? 'Hoopoe'} logo={brand?.logo ?? null} />
         <IconButton icon={open ? 'cross' : 'menu'} label={open ? 'Close the navigation' : 'Open the navigation'} aria-expanded={open} onClick={() => setOpen(!open)} />
-      </header>
+      </div>
       <div
         className={`fixed inset-y-0 left-0 z-20 w-56 flex-col overflow-y-auto border-r border-line bg-surface max-lg:w-full max-lg:border-0 max-lg:pt-12 lg:flex ${open ? 'flex' : 'hidden'}`}
       >
@@ -86,7 +86,7 @@ function Frame() {
         </nav>
         <Who />
       </div>
-    </>
+    </header>
   );
 }
 

@@ -1,10 +1,12 @@
 import { ButtonLink } from '~/ui/button';
-import { Empty } from '~/ui/notes';
+import { Page } from '~/ui/page';
 
 export function NotFound() {
   return (
-    <Empty icon="search" title="There is no such page" action={<ButtonLink to="/endpoints">Go to the endpoints</ButtonLink>}>
-      The address may be incomplete, or the page has moved.
-    </Empty>
+    <Page title="There is no such page" intro="The address may be incomplete, or the page has moved.">
+      <div>
+        <ButtonLink to="/endpoints">Go to the endpoints</ButtonLink>
+      </div>
+    </Page>
   );
 }

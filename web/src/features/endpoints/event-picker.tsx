@@ -77,11 +77,11 @@ function Category({ category, types, chosen, set }: {
   const on = names.filter((name) => chosen.has(name)).length;
   const isAll = on === names.length;
   return (
-    <section className="border-b border-line px-3 py-2">
+    <div role="group" aria-label={category} className="border-b border-line px-3 py-2">
       <div className="flex min-h-7 items-center justify-between gap-2">
-        <h3 className="eyebrow">
+        <p className="eyebrow">
           {category} <span className="font-normal">{on > 0 && `${on}/${names.length}`}</span>
-        </h3>
+        </p>
         <Button small look="quiet" aria-label={`${isAll ? 'Clear' : 'Select all of'} ${category}`} onClick={() => set(names, !isAll)}>
           {isAll ? 'Clear' : 'Select all'}
         </Button>
@@ -103,7 +103,7 @@ function Category({ category, types, chosen, set }: {
           </li>
         ))}
       </ul>
-    </section>
+    </div>
   );
 }
 
