@@ -24,6 +24,12 @@ test('heartbeats and names without data tell nothing', () => {
   expect(all([': beat\n\nevent: reset\n\n'])).toEqual([]);
 });
 
+test('a place to go on from may come without an event', () => {
+  const parser = new EventStreamParser();
+  expect(parser.push('id: f48-1\nretry: 1000\n: here you are\n\n')).toEqual([]);
+  expect(parser.lastId).toBe('f48-1');
+});
+
 test('lines of data are joined, and the last id stays', () => {
   expect(all(['id: 9\ndata: a\ndata: b\n\n', 'data: c\n\n'])).toEqual([
     { id: '9', event: 'message', data: 'a\nb' },

@@ -12,6 +12,11 @@ export class EventStreamParser {
   #event = '';
   #data: string[] = [];
 
+  /** Where to go on, also if it came without an event. */
+  get lastId(): string | null {
+    return this.#id;
+  }
+
   /** The events that this chunk completes. */
   push(chunk: string): ServerSentEvent[] {
     const found: ServerSentEvent[] = [];

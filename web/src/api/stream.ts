@@ -89,7 +89,7 @@ interface Connection {
 async function connection({ endpointId, lastId, signal, opened, arrived }: Connection) {
   const silence = new AbortController();
   const both = AbortSignal.any([signal, silence.signal]);
-  const query = endpointId ? `?payloads=true&endpointId=${encodeURIComponent(endpointId)}` : '?payloads=true';
+  const query = endpointId ? `?endpointId=${encodeURIComponent(endpointId)}` : '';
   const headers: Record<string, string> = { accept: 'text/event-stream' };
   if (lastId) headers['last-event-id'] = lastId;
   const response = await request(`/v1/stream${query}`, { headers, signal: both });
@@ -104,7 +104,9 @@ async function connection({ endpointId, lastId, signal, opened, arrived }: Conne
       if (done) return;
       clearTimeout(watch);
       watch = setTimeout(() => silence.abort(), SILENCE_MS_MAX);
-      for (const event of parser.push(value)) arrived(event.id, messageOf(event.event, event.data));
+      const events = parser.push(value);
+      for (const event of events) arrived(event.id, messageOf(event.event, event.data));
+      if (events.length === 0) arrived(parser.lastId, null);
     }
   } finally {
     clearTimeout(watch);

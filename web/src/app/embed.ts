@@ -9,14 +9,17 @@ export function isEmbedded(): boolean {
   return embedded;
 }
 
+/** After a login link the address says nothing any more; a page in a frame is embedded all the same. */
+const isFramed = (wish: string | null) => wish !== '0' && window.self !== window.top;
+
 function decide(): boolean {
   const wish = new URLSearchParams(location.search).get('embed');
   try {
     if (wish === '1') sessionStorage.setItem(KEY, '1');
     if (wish === '0') sessionStorage.removeItem(KEY);
-    return sessionStorage.getItem(KEY) === '1';
+    return sessionStorage.getItem(KEY) === '1' || isFramed(wish);
   } catch {
     // A browser that keeps nothing for embedded pages: the address alone decides, until the page is loaded anew.
-    return wish === '1';
+    return wish === '1' || isFramed(wish);
   }
 }

@@ -39,7 +39,7 @@ export function Chart({ label, series, points, kind, format = count, height = 18
     const values = shown.map(({ key }) => point.values[key] ?? 0);
     return kind === 'bars' ? values.reduce((sum, value) => sum + value, 0) : Math.max(0, ...values);
   });
-  const { top, ticks } = scale(Math.max(...totals, 0));
+  const { top, ticks } = scale(Math.max(...totals, 0), kind === 'bars' ? 1 : 0);
   const x = (index: number) => LEFT + (index / Math.max(points.length, 1)) * (width - LEFT);
   const step = (width - LEFT) / Math.max(points.length, 1);
   const y = (value: number) => TOP + (1 - value / top) * (height - TOP - BOTTOM);
@@ -154,17 +154,25 @@ function Lines({ points, series, x, y }: Marks) {
   return series.map(({ key, colour, dash }) => {
     let path = '';
     let isDown = false;
+    const alone: [number, number][] = [];
     points.forEach((point, index) => {
       const value = point.values[key];
       if (value == null) {
         isDown = false;
         return;
       }
-      const alone = points[index + 1]?.values[key] == null && !isDown;
-      path += `${isDown ? 'L' : 'M'}${x(index).toFixed(1)} ${y(value).toFixed(1)}${alone ? 'h0.1' : ''}`;
+      if (points[index + 1]?.values[key] == null && !isDown) alone.push([x(index), y(value)]);
+      path += `${isDown ? 'L' : 'M'}${x(index).toFixed(1)} ${y(value).toFixed(1)}`;
       isDown = true;
     });
-    return <path key={key} d={path} fill="none" stroke={colour} strokeWidth="2" strokeDasharray={dash} strokeLinecap="round" strokeLinejoin="round" />;
+    return (
+      <g key={key}>
+        <path d={path} fill="none" stroke={colour} strokeWidth="2" strokeDasharray={dash} strokeLinecap="round" strokeLinejoin="round" />
+        {alone.map(([cx, cy]) => (
+          <circle key={cx} cx={cx} cy={cy} r="3" fill={colour} />
+        ))}
+      </g>
+    );
   });
 }
 
@@ -201,11 +209,11 @@ function NumbersTable({ label, series, points, format }: { label: string; series
   );
 }
 
-/** Round ticks from 0 to at least `value`. */
-export function scale(value: number): { top: number; ticks: number[] } {
+/** Round ticks from 0 to at least `value`, at least `stepMin` apart: there is no half attempt. */
+export function scale(value: number, stepMin = 0): { top: number; ticks: number[] } {
   if (value <= 0) return { top: 1, ticks: [0] };
   const power = 10 ** Math.floor(Math.log10(value));
-  const step = [0.5, 1, 2, 2.5, 5].map((times) => times * power).find((size) => value / size <= 4) ?? power * 5;
+  const step = [0.5, 1, 2, 2.5, 5].map((times) => times * power).find((size) => size >= stepMin && value / size <= 4) ?? Math.max(power * 5, stepMin);
   const ticks: number[] = [];
   for (let tick = 0; tick < value + step; tick += step) ticks.push(Number(tick.toPrecision(6)));
   return { top: ticks.at(-1)!, ticks };

@@ -21,6 +21,7 @@ const route = getRouteApi('/endpoints/$id/deliveries');
 const TAIL_ROWS_MAX = 500;
 /** Where there is no stream, the clock. */
 const REFRESH_MS = 5_000;
+const WAITING_REFRESH_MS = 15_000;
 
 export function EndpointDeliveries() {
   const { id } = route.useParams();
@@ -32,7 +33,7 @@ export function EndpointDeliveries() {
   const filters: Filters<'/v1/deliveries'> = { endpointId: id, type: search.type, status: search.status as DeliveryStatus, since };
   const list = listQuery('/v1/deliveries', filters);
   const tail = useTail(id, wished, (delivery) => fits(delivery, search), list.queryKey);
-  const query = useInfiniteQuery({ ...list, refetchInterval: wished && tail.state === 'unavailable' ? REFRESH_MS : false });
+  const query = useInfiniteQuery({ ...list, refetchInterval: ({ state }) => refreshMs(wished ? tail.state : 'off', state.data?.pages.length ?? 0) });
   const rows = useMemo(() => merged(rowsOf(query.data) as Delivery[], tail.arrived, search), [query.data, tail.arrived, search]);
   const set = (change: Partial<typeof search>) => void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
   const isFiltered = Boolean(search.status || search.type || search.since);
@@ -67,6 +68,12 @@ export function EndpointDeliveries() {
       )}
     </div>
   );
+}
+
+/** The stream tells of attempts; what only waits has none. Who has read far back is not sent there again and again. */
+function refreshMs(state: LiveState, pages: number): number | false {
+  if (state === 'off' || pages > 1) return false;
+  return state === 'unavailable' ? REFRESH_MS : WAITING_REFRESH_MS;
 }
 
 const rowId = ({ id }: Delivery) => id;
