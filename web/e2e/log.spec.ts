@@ -18,6 +18,22 @@ test('a delivery that failed for good is resent from the log', async ({ hoopoe, 
   expect(receiver.requests[1]?.headers['webhook-id']).toBe(receiver.requests[0]?.headers['webhook-id']);
 });
 
+test('all that failed are resent at once, with progress', async ({ hoopoe, receiver, signIn }) => {
+  const locationId = newLocation();
+  const endpoint = await endpointFor(hoopoe, receiver.url, { locationId, retrySchedule: [] });
+  receiver.answer = () => ({ status: 500 });
+  for (let index = 0; index < 5; index += 1) await hoopoe.publish({ locationId, id: `c${index}` });
+  const page = await signIn({ locationId });
+  await page.goto(`/endpoints/${endpoint.id}/deliveries?status=failed`);
+  await expect(page.getByRole('row').filter({ hasText: 'Failed' })).toHaveCount(5);
+  receiver.answer = () => ({ status: 200 });
+  await page.getByRole('button', { name: 'Resend 5 failed' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Resend' }).click();
+  await expect(page.getByText('5 deliveries were sent again.')).toBeVisible();
+  await page.getByLabel('Status').selectOption({ label: 'Succeeded' });
+  await expect(page.getByRole('row').filter({ hasText: 'Sent again by hand' })).toHaveCount(5);
+});
+
 test('a retrying delivery says what comes next, can be brought forward and cancelled', async ({ hoopoe, receiver, signIn }) => {
   const locationId = newLocation();
   const endpoint = await endpointFor(hoopoe, receiver.url, { locationId, retrySchedule: [3_600, 3_600] });

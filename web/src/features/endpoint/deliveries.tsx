@@ -15,6 +15,7 @@ import { Icon } from '~/ui/icon';
 import { Empty, Loading, ProblemNote } from '~/ui/notes';
 import { Filters as FilterBar } from '~/ui/page';
 import { Table } from '~/ui/table';
+import { BulkResend } from './bulk-resend';
 import { deliveryColumns } from '../deliveries/columns';
 
 const route = getRouteApi('/endpoints/$id/deliveries');
@@ -27,6 +28,7 @@ export function EndpointDeliveries() {
   const { id } = route.useParams();
   const search = route.useSearch();
   const navigate = route.useNavigate();
+  const { mayManage } = useSigned();
   const types = useQuery(eventTypesQuery);
   const wished = search.live !== '0';
   const since = useMemo(() => sinceOf(search.since), [search.since]);
@@ -49,6 +51,7 @@ export function EndpointDeliveries() {
         />
         <FilterSelect label="Time" value={search.since ?? ''} onChange={(value) => set({ since: value || undefined })} options={PERIOD_OPTIONS} />
         <span className="sm:flex-1" />
+        {mayManage && <BulkResend deliveries={rows} />}
         <LiveSwitch state={wished ? tail.state : 'off'} onChange={(on) => set({ live: on ? undefined : '0' })} />
       </FilterBar>
       {query.isPending && <Loading what="the deliveries" />}
