@@ -52,16 +52,9 @@ async function started(): Promise<{ hoopoe: Hoopoe; stop: () => Promise<void> }>
   const folder = mkdtempSync(join(tmpdir(), 'hoopoe-console-'));
   const server = spawn(binary, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data-dir', folder, '--log-level', 'error'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const said = await until(server, /(hpk_\S+)[^]*listening on (http:\S+)/);
-  const [, key = '', api = ''] = said;
-  const children = [server];
-  let url = api;
-  if (!process.env.HOOPOE_SERVES_CONSOLE) {
-    const console = spawn(process.execPath, [new URL('server/serve.mjs', import.meta.url).pathname, api], { stdio: ['ignore', 'pipe', 'inherit'] });
-    children.push(console);
-    url = (await until(console, /console on (http:\S+)/))[1]!;
-  }
+  const [, key = '', url = ''] = said;
   const stop = async () => {
-    await Promise.all(children.map((child) => new Promise((resolve) => child.once('exit', resolve) && child.kill('SIGTERM'))));
+    await new Promise((resolve) => server.once('exit', resolve) && server.kill('SIGTERM'));
     rmSync(folder, { recursive: true, force: true });
   };
   return { hoopoe: clientOf(url, key), stop };

@@ -10,6 +10,7 @@ use crate::encoding::{Encoding, Encodings};
 
 #[derive(RustEmbed)]
 #[folder = "../../web/dist"]
+#[exclude = ".*"]
 #[exclude = ".vite/*"]
 struct Dist;
 

@@ -1,4 +1,5 @@
 //! What a browser gets. Whether the console was built or not, since a checkout may have either.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};

@@ -84,7 +84,7 @@ export interface paths {
         };
         /**
          * Whether requests can be answered.
-         * @description The store is asked for a read and a write.
+         * @description The store is asked for a read and a write, at most once a second.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -110,8 +110,9 @@ export interface paths {
         put?: never;
         /**
          * Make an API key.
-         * @description The key is in this answer only. It sees its owner's world and nothing else. A session cannot make keys, since they would
-         *     outlive it; the operator's own can.
+         * @description The key is in this answer only. It sees its owner's world and nothing else. It ends with the key that makes it at the
+         *     latest, which is also when it ends if `expiresAt` is left out. A session cannot make keys, since they would outlive it; the
+         *     operator's own can. What a company's key makes for a location ends when the location leaves the company.
          */
         post: operations["createApiKey"];
         delete?: never;
@@ -464,6 +465,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/endpoints/{id}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An endpoint's statistics.
+         * @description Attempts counted by outcome, and how long the receiver took to answer, in the window up to now and in each of its equal spans.
+         *     An attempt counts in the span in which it ended; test sends are not counted. Counts are kept for 30 days, whatever the
+         *     retention of the log, and go with the endpoint.
+         */
+        get: operations["getEndpointStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/endpoints/{id}/test": {
         parameters: {
             query?: never;
@@ -697,6 +720,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/signatures/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Explain a signature.
+         * @description Says for each signature header of a request whether it is right, and if not, what was probably done wrong. Nothing is stored,
+         *     and no secret is shown.
+         */
+        post: operations["explainSignatures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what happens.
+         * @description Server-sent events (`text/event-stream`) of the endpoints that the caller sees: `attempt` with `{"delivery", "attempt"}` after each
+         *     attempt, test sends included; `endpoint` with the endpoint after each change of it or of its health, or `{"id", "deleted": true}`;
+         *     `reset` with `{}` where something was missed: read anew what you show. With `payloads=true` an attempt carries `request` and
+         *     `response` as `GET /v1/deliveries/{id}` shows them, and `payload`, the published body as a string. Every event has an id: send the
+         *     last one as `last-event-id` to go on from there. The server keeps what happened for a while and in this process alone. A comment
+         *     comes every 15 seconds. The stream ends when its key or session does, and when the server stops.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The server.
+         * @description Rates of the last ten minutes (of this process; test sends included), what waits and where, and what the data takes up. For the
+         *     platform's own keys and sessions. What waits may be as old as a second, and with millions waiting a little older.
+         */
+        get: operations["getSystem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/system/master-key/rotate": {
         parameters: {
             query?: never;
@@ -833,6 +923,7 @@ export interface components {
         };
         /** @description Who did it. */
         AuditActor: {
+            /** @description Null where the actor is of another world than the reader. */
             id: string | null;
             /** @description Of an API key, as it was then. */
             name: string | null;
@@ -851,8 +942,8 @@ export interface components {
             action: "endpoint.created" | "endpoint.updated" | "endpoint.deleted" | "endpoint.disabled" | "endpoint.tested" | "secret.read" | "secret.rotated" | "secret.promoted" | "location.put" | "location.deleted" | "app.put" | "app.deleted" | "app.installed" | "app.uninstalled" | "api-key.created" | "api-key.deleted" | "session.created" | "session.opened" | "session.revoked" | "delivery.retried" | "delivery.cancelled" | "egress.allowed" | "master-key.rotated";
             actor: components["schemas"]["AuditActor"];
             /**
-             * @description The other end of the connection: the caller's, or that of a proxy before the server. Null to others than the platform
-             *     for what the operator's own key did.
+             * @description The other end of the connection: the caller's, or that of a proxy before the server. Null where the actor is of another
+             *     world than the reader, such as the platform's.
              */
             address: string | null;
             after: Record<string, never> | null;
@@ -1081,6 +1172,56 @@ export interface components {
             /** @description Null in an answer that is replayed. */
             secret: string | null;
         };
+        /** @description What became of an endpoint's attempts in a window of time. */
+        EndpointStats: {
+            /**
+             * Format: int64
+             * @description Without test sends.
+             */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description How long each span is.
+             */
+            bucketSeconds: number;
+            endpointId: string;
+            /**
+             * Format: date-time
+             * @description When the latest attempt of the last 30 days began, also before the window.
+             */
+            lastAttemptAt: string | null;
+            latencyMs: components["schemas"]["LatencyQuantiles"] | null;
+            outcomes: components["schemas"]["OutcomeCounts"];
+            /** @description One entry per span, oldest first, also where nothing happened. */
+            series: components["schemas"]["EndpointStatsSpan"][];
+            /**
+             * Format: date-time
+             * @description When the first span begins.
+             */
+            since: string;
+            /**
+             * Format: double
+             * @description From 0 to 1; null where there was no attempt.
+             */
+            successRate: number | null;
+            /**
+             * Format: date-time
+             * @description Now; the last span is not over.
+             */
+            until: string;
+            /** @description `1h`, `24h`, `7d` or `30d`. */
+            window: string;
+        };
+        /** @description One span of the window. */
+        EndpointStatsSpan: {
+            /**
+             * Format: date-time
+             * @description When it begins.
+             */
+            at: string;
+            latencyMs: components["schemas"]["LatencyQuantiles"] | null;
+            outcomes: components["schemas"]["OutcomeCounts"];
+        };
         /** @description An event in a list. */
         Event: {
             appId: string | null;
@@ -1178,6 +1319,18 @@ export interface components {
             eventId: string | null;
             locationId: string | null;
         };
+        /**
+         * @description Milliseconds within which so many percent of the answers came, a tenth off at most: `durationMs` of the attempts that were
+         *     answered, with any status.
+         */
+        LatencyQuantiles: {
+            /** Format: double */
+            p50: number;
+            /** Format: double */
+            p95: number;
+            /** Format: double */
+            p99: number;
+        };
         /** @description One page of a list, newest first. */
         Listing_ApiKey: {
             data: {
@@ -1209,8 +1362,8 @@ export interface components {
                 action: string;
                 actor: components["schemas"]["AuditActor"];
                 /**
-                 * @description The other end of the connection: the caller's, or that of a proxy before the server. Null to others than the platform
-                 *     for what the operator's own key did.
+                 * @description The other end of the connection: the caller's, or that of a proxy before the server. Null where the actor is of another
+                 *     world than the reader, such as the platform's.
                  */
                 address: string | null;
                 after: Record<string, never> | null;
@@ -1401,6 +1554,33 @@ export interface components {
              */
             state: string;
         };
+        /** @description A process of the server. */
+        Node: {
+            /** @description New at each start. */
+            id: string;
+            /** Format: date-time */
+            startedAt: string;
+            version: string;
+        };
+        /** @description Attempts by how they ended. */
+        OutcomeCounts: {
+            /** Format: int64 */
+            blocked: number;
+            /** Format: int64 */
+            connect: number;
+            /** Format: int64 */
+            dns: number;
+            /** Format: int64 */
+            "http-error": number;
+            /** Format: int64 */
+            protocol: number;
+            /** Format: int64 */
+            succeeded: number;
+            /** Format: int64 */
+            timeout: number;
+            /** Format: int64 */
+            tls: number;
+        };
         /** @description A link that signs a person in, once. */
         PortalLink: {
             /**
@@ -1428,7 +1608,7 @@ export interface components {
             permissions?: ("manage" | "view")[] | null;
             /**
              * Format: int32
-             * @description How long the session lasts.
+             * @description How long the session lasts; it ends with the key that makes it at the latest.
              * @default 3600
              */
             ttlSeconds?: number | null;
@@ -1440,7 +1620,7 @@ export interface components {
              * @example not-found
              * @enum {string}
              */
-            code: "invalid-json" | "not-an-object" | "duplicate-key" | "unknown-type" | "invalid-payload" | "payload-too-large" | "batch-too-large" | "unknown-field" | "invalid-request" | "invalid-cursor" | "unauthorized" | "forbidden" | "not-found" | "method-not-allowed" | "headers-too-large" | "unsupported-media-type" | "invalid-url" | "invalid-secret" | "invalid-header" | "endpoint-limit" | "api-key-limit" | "session-limit" | "endpoint-disabled" | "rotation-in-progress" | "no-rotation" | "external-master-key" | "delivery-finished" | "idempotency-mismatch" | "idempotency-in-progress" | "invalid-idempotency-key" | "not-available-yet" | "too-many-requests" | "request-timeout" | "store-unavailable" | "internal-error";
+            code: "invalid-json" | "not-an-object" | "duplicate-key" | "unknown-type" | "invalid-payload" | "payload-too-large" | "batch-too-large" | "unknown-field" | "invalid-request" | "invalid-cursor" | "unauthorized" | "forbidden" | "not-found" | "method-not-allowed" | "headers-too-large" | "invalid-host" | "unsupported-media-type" | "invalid-url" | "invalid-secret" | "invalid-header" | "endpoint-limit" | "api-key-limit" | "session-limit" | "endpoint-disabled" | "rotation-in-progress" | "no-rotation" | "external-master-key" | "delivery-finished" | "idempotency-mismatch" | "idempotency-in-progress" | "invalid-idempotency-key" | "not-available-yet" | "too-many-requests" | "request-timeout" | "store-unavailable" | "internal-error";
             /** @description What is wrong with this request, and what to do. */
             detail: string;
             /** @description Every fault found, at most 100; only where the request itself has faults. */
@@ -1493,6 +1673,107 @@ export interface components {
             /** @description Of `manage` and `view`. */
             permissions: ("manage" | "view")[];
         };
+        /** @description What was received, and the secret to check it with. */
+        SignatureCheck: {
+            /** @description The raw body as it was received, byte for byte. */
+            body: string;
+            /**
+             * @description Checks with this endpoint's secret, and during a rotation's grace with the previous one too. Needs the permission
+             *     `manage`.
+             */
+            endpointId?: string | null;
+            /** @description The request's headers, in any case; those that have nothing to do with signatures are passed over. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description The secret as it was copied, slips included. Give this or `endpointId`. */
+            secret?: string | null;
+        };
+        /** @description One signature header. */
+        SignatureExplanation: {
+            /** @description What is right or wrong, and how to mend it: plain text with code in back quotes. No secret is repeated. */
+            explanation: string;
+            /**
+             * @description `x-wl-signature` or `webhook-signature`.
+             * @example x-wl-signature
+             */
+            header: string;
+            valid: boolean;
+        };
+        /** @description What was found out about a request's signatures. */
+        SignatureReport: {
+            /** @description One entry per signature header that is there, `x-wl-signature` first; where there is none, one for each, which says so. */
+            signatures: components["schemas"]["SignatureExplanation"][];
+            /** @description Whether a receiver that checks every signature header which is there would accept the request now. */
+            valid: boolean;
+        };
+        /** @description Where everything is kept. */
+        StoreFootprint: {
+            /** @example sqlite */
+            kind: string;
+            /** Format: int32 */
+            retentionDays: number;
+            /** Format: int64 */
+            sizeBytes: number;
+        };
+        /** @description How the server is doing. */
+        System: {
+            /**
+             * Format: double
+             * @description Events accepted, mean of the last 15 seconds that were counted.
+             */
+            acceptedPerSecond: number;
+            /**
+             * Format: int64
+             * @description How long each step of the series is.
+             */
+            bucketSeconds: number;
+            /**
+             * Format: double
+             * @description Attempts that succeeded, likewise.
+             */
+            deliveredPerSecond: number;
+            /** @description It was started with `--dev`: for local work only. */
+            dev: boolean;
+            /**
+             * Format: double
+             * @description Attempts that failed, likewise.
+             */
+            failedPerSecond: number;
+            nodes: components["schemas"]["Node"][];
+            /**
+             * Format: date-time
+             * @description When the oldest of them was made.
+             */
+            oldestWaitingAt: string | null;
+            /** @description The last ten minutes, oldest first. */
+            series: components["schemas"]["SystemStep"][];
+            /** Format: date-time */
+            startedAt: string;
+            store: components["schemas"]["StoreFootprint"];
+            version: string;
+            /**
+             * Format: int64
+             * @description Deliveries that are not finished.
+             */
+            waiting: number;
+            /** @description At most ten: those with most waiting and those that are not healthy, most waiting first. */
+            worstEndpoints: components["schemas"]["WorstEndpoint"][];
+        };
+        /** @description What was counted in one step. */
+        SystemStep: {
+            /** Format: int64 */
+            accepted: number;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            at: string;
+            /** Format: int64 */
+            delivered: number;
+            /** Format: int64 */
+            failed: number;
+        };
         /** @description The attempt of a test send, with the ids under which it is logged. */
         TestAttempt: components["schemas"]["Attempt"] & {
             deliveryId: string;
@@ -1504,6 +1785,22 @@ export interface components {
             payload?: Record<string, never> | null;
             /** @description The first subscribed type by default. */
             type?: string | null;
+        };
+        /** @description An endpoint that somebody may want to look at. */
+        WorstEndpoint: {
+            appId: string | null;
+            companyId: string | null;
+            endpointId: string;
+            health: components["schemas"]["Health"];
+            locationId: string | null;
+            /** Format: date-time */
+            oldestWaitingAt: string | null;
+            url: string;
+            /**
+             * Format: int64
+             * @description Its deliveries that are not finished.
+             */
+            waiting: number;
         };
     };
     responses: never;
@@ -1530,6 +1827,15 @@ export interface operations {
                 };
                 content: {
                     "text/html": string;
+                };
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `too-many-requests` */
@@ -1580,6 +1886,15 @@ export interface operations {
                 };
                 content: {
                     "text/html": string;
+                };
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `not-found` */
@@ -1638,8 +1953,8 @@ export interface operations {
                     "application/json": components["schemas"]["ServerState"];
                 };
             };
-            /** @description `too-many-requests` */
-            429: {
+            /** @description `invalid-host` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1683,6 +1998,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `too-many-requests` */
@@ -1732,8 +2056,8 @@ export interface operations {
                     "application/json": components["schemas"]["ServerState"];
                 };
             };
-            /** @description `too-many-requests` */
-            429: {
+            /** @description `invalid-host` */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1793,7 +2117,7 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_ApiKey"];
                 };
             };
-            /** @description `invalid-cursor` */
+            /** @description `invalid-cursor`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1892,7 +2216,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyCreated"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2030,6 +2354,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -2114,6 +2447,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["App"];
+                };
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthorized` */
@@ -2207,7 +2549,7 @@ export interface operations {
                     "application/json": components["schemas"]["App"];
                 };
             };
-            /** @description `invalid-json` */
+            /** @description `invalid-json`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2336,6 +2678,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -2433,7 +2784,7 @@ export interface operations {
                     "application/json": components["schemas"]["Install"];
                 };
             };
-            /** @description `invalid-json` */
+            /** @description `invalid-json`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2564,6 +2915,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -2661,7 +3021,7 @@ export interface operations {
                     "application/json": components["schemas"]["Install"];
                 };
             };
-            /** @description `invalid-json` */
+            /** @description `invalid-json`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2792,6 +3152,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -2894,7 +3263,7 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_AuditEntry"];
                 };
             };
-            /** @description `invalid-cursor` */
+            /** @description `invalid-cursor`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3005,7 +3374,7 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_Delivery"];
                 };
             };
-            /** @description `invalid-cursor` */
+            /** @description `invalid-cursor`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3100,6 +3469,15 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryDetail"];
                 };
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -3189,7 +3567,7 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3332,7 +3710,7 @@ export interface operations {
                     "application/json": components["schemas"]["Delivery"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3480,7 +3858,7 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_Endpoint"];
                 };
             };
-            /** @description `invalid-cursor` */
+            /** @description `invalid-cursor`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3579,7 +3957,7 @@ export interface operations {
                     "application/json": components["schemas"]["EndpointCreated"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3719,6 +4097,15 @@ export interface operations {
                     "application/json": components["schemas"]["Endpoint"];
                 };
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -3802,6 +4189,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description `unauthorized` */
             401: {
@@ -3893,7 +4289,7 @@ export interface operations {
                     "application/json": components["schemas"]["Endpoint"];
                 };
             };
-            /** @description `invalid-json` */
+            /** @description `invalid-json`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4027,7 +4423,7 @@ export interface operations {
                     "application/json": components["schemas"]["Endpoint"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4170,7 +4566,7 @@ export interface operations {
                     "application/json": components["schemas"]["Endpoint"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4310,6 +4706,15 @@ export interface operations {
                     "application/json": components["schemas"]["EndpointSecret"];
                 };
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -4399,7 +4804,7 @@ export interface operations {
                     "application/json": components["schemas"]["EndpointSecret"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4547,7 +4952,7 @@ export interface operations {
                     "application/json": components["schemas"]["EndpointSecret"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4666,6 +5071,113 @@ export interface operations {
             };
         };
     };
+    getEndpointStats: {
+        parameters: {
+            query?: {
+                /** @description `1h` (60 spans of a minute), `24h` (96 of 15 minutes, the default), `7d` (84 of 2 hours) or `30d` (90 of 8 hours) */
+                window?: "1h" | "24h" | "7d" | "30d";
+            };
+            header?: never;
+            path: {
+                /** @description `ep_…` */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What became of the attempts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndpointStats"];
+                };
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large` */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     testEndpoint: {
         parameters: {
             query?: never;
@@ -4695,7 +5207,7 @@ export interface operations {
                     "application/json": components["schemas"]["TestAttempt"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4837,7 +5349,7 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_EventType"];
                 };
             };
-            /** @description `invalid-cursor` */
+            /** @description `invalid-cursor`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4930,6 +5442,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EventType"];
+                };
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthorized` */
@@ -5030,7 +5551,7 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_Event"];
                 };
             };
-            /** @description `invalid-cursor` */
+            /** @description `invalid-cursor`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5135,7 +5656,7 @@ export interface operations {
                     "application/json": components["schemas"]["EventAccepted"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5277,7 +5798,7 @@ export interface operations {
                     "application/json": components["schemas"]["BatchAnswer"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5408,6 +5929,15 @@ export interface operations {
                     "application/json": components["schemas"]["EventDetail"];
                 };
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -5492,6 +6022,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Location"];
+                };
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthorized` */
@@ -5585,7 +6124,7 @@ export interface operations {
                     "application/json": components["schemas"]["Location"];
                 };
             };
-            /** @description `invalid-json` */
+            /** @description `invalid-json`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5714,6 +6253,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -5805,7 +6353,7 @@ export interface operations {
                     "application/json": components["schemas"]["PortalLink"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5947,7 +6495,7 @@ export interface operations {
                     "application/json": components["schemas"]["Listing_Session"];
                 };
             };
-            /** @description `invalid-cursor` */
+            /** @description `invalid-cursor`, `invalid-host` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6039,6 +6587,15 @@ export interface operations {
                     "application/json": components["schemas"]["CurrentSession"];
                 };
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -6123,6 +6680,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unauthorized` */
             401: {
                 headers: {
@@ -6143,6 +6709,330 @@ export interface operations {
             };
             /** @description `not-found` */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large` */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainSignatures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignatureCheck"];
+            };
+        };
+        responses: {
+            /** @description What is right and what is not */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignatureReport"];
+                };
+            };
+            /** @description `invalid-json`, `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `request-timeout` */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-an-object`, `duplicate-key`, `unknown-field`, `invalid-request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large` */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                /** @description Only what happens to this endpoint */
+                endpointId?: string;
+                /** @description Whether attempts carry headers and bodies */
+                payloads?: boolean;
+            };
+            header?: {
+                /** @description The id of the last event that was received */
+                "last-event-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, without end */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `headers-too-large` */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal-error` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSystem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How the server is doing */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description `invalid-host` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6209,7 +7099,7 @@ export interface operations {
                     "application/json": components["schemas"]["MasterKeyRotated"];
                 };
             };
-            /** @description `invalid-json`, `invalid-idempotency-key` */
+            /** @description `invalid-json`, `invalid-host`, `invalid-idempotency-key` */
             400: {
                 headers: {
                     [name: string]: unknown;
