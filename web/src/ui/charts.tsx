@@ -1,6 +1,6 @@
 // Bars and lines by hand: small, drawn on the page's own colours, each with its numbers as a table for who cannot see it.
 
-import { useLayoutEffect, useRef, useState, type ReactNode } from 'react';
+import { useLayoutEffect, useRef, useState, type CSSProperties, type ReactNode } from 'react';
 import { count } from './format';
 
 export interface Series {
@@ -59,19 +59,7 @@ export function Chart({ label, series, points, kind, format = count, height = 18
             setHovered(index >= 0 && index < points.length ? index : null);
           }}
         >
-          {ticks.map((tick) => (
-            <g key={tick}>
-              <line x1={LEFT} x2={width} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
-              <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end" fontSize="11" fill="var(--faint)">
-                {format(tick)}
-              </text>
-            </g>
-          ))}
-          {axisTimes(points, Math.floor((width - LEFT) / (isLong(points) ? 96 : 64))).map(([index, text]) => (
-            <text key={index} x={x(index)} y={height - 5} fontSize="11" fill="var(--faint)">
-              {text}
-            </text>
-          ))}
+          <Axes points={points} ticks={ticks} format={format} x={x} y={y} width={width} height={height} />
           {hovered !== null && <rect x={x(hovered)} y={TOP} width={step} height={height - TOP - BOTTOM} fill="var(--sunk)" />}
           {kind === 'bars' ? (
             <Bars points={points} series={shown} x={x} y={y} step={step} />
@@ -80,36 +68,75 @@ export function Chart({ label, series, points, kind, format = count, height = 18
           )}
         </svg>
         {point && (
-          <div
-            className="pointer-events-none absolute top-0 z-10 rounded-md border border-line bg-raised px-2 py-1.5 text-xs shadow-raised"
-            style={hovered! < points.length / 2 ? { right: 0 } : { left: `${(LEFT / width) * 100}%` }}
-          >
-            <p className="font-semibold">{axisLabel(point.at, true)}</p>
-            {shown.map(({ key, label: name, colour }) => (
-              <p key={key} className="flex items-center gap-1.5">
-                <i className="size-2 rounded-[2px]" style={{ background: colour }} />
-                {name} {point.values[key] == null ? '–' : format(point.values[key])}
-              </p>
-            ))}
-          </div>
+          <Tip point={point} series={shown} format={format} style={hovered! < points.length / 2 ? { right: 0 } : { left: `${(LEFT / width) * 100}%` }} />
         )}
       </div>
-      <figcaption className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-soft">
-        {shown.map(({ key, label: name, colour, dash }) => (
-          <span key={key} className="inline-flex items-center gap-1.5">
-            {kind === 'bars' ? (
-              <i className="size-2.5 rounded-[2px]" style={{ background: colour }} />
-            ) : (
-              <svg width="18" height="6" aria-hidden="true">
-                <line x1="0" x2="18" y1="3" y2="3" stroke={colour} strokeWidth="2" strokeDasharray={dash} />
-              </svg>
-            )}
-            {name}
-          </span>
-        ))}
-      </figcaption>
+      <Legend series={shown} kind={kind} />
       <NumbersTable label={label} series={shown} points={points} format={format} />
     </figure>
+  );
+}
+
+function Axes({ points, ticks, format, x, y, width, height }: {
+  points: Point[];
+  ticks: number[];
+  format: (value: number) => string;
+  x: (index: number) => number;
+  y: (value: number) => number;
+  width: number;
+  height: number;
+}) {
+  const labels = Math.floor((width - LEFT) / (isLong(points) ? 96 : 64));
+  return (
+    <>
+      {ticks.map((tick) => (
+        <g key={tick}>
+          <line x1={LEFT} x2={width} y1={y(tick)} y2={y(tick)} stroke="var(--line)" />
+          <text x={LEFT - 8} y={y(tick) + 4} textAnchor="end" fontSize="11" fill="var(--faint)">
+            {format(tick)}
+          </text>
+        </g>
+      ))}
+      {axisTimes(points, labels).map(([index, text]) => (
+        <text key={index} x={x(index)} y={height - 5} fontSize="11" fill="var(--faint)">
+          {text}
+        </text>
+      ))}
+    </>
+  );
+}
+
+/** The numbers under the pointer. */
+function Tip({ point, series, format, style }: { point: Point; series: Series[]; format: (value: number) => string; style: CSSProperties }) {
+  return (
+    <div className="pointer-events-none absolute top-0 z-10 rounded-md border border-line bg-raised px-2 py-1.5 text-xs shadow-raised" style={style}>
+      <p className="font-semibold">{axisLabel(point.at, true)}</p>
+      {series.map(({ key, label, colour }) => (
+        <p key={key} className="flex items-center gap-1.5">
+          <i className="size-2 rounded-[2px]" style={{ background: colour }} />
+          {label} {point.values[key] == null ? '–' : format(point.values[key])}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+function Legend({ series, kind }: Pick<ChartProps, 'series' | 'kind'>) {
+  return (
+    <figcaption className="flex flex-wrap items-center gap-x-4 gap-y-1 text-xs text-soft">
+      {series.map(({ key, label, colour, dash }) => (
+        <span key={key} className="inline-flex items-center gap-1.5">
+          {kind === 'bars' ? (
+            <i className="size-2.5 rounded-[2px]" style={{ background: colour }} />
+          ) : (
+            <svg width="18" height="6" aria-hidden="true">
+              <line x1="0" x2="18" y1="3" y2="3" stroke={colour} strokeWidth="2" strokeDasharray={dash} />
+            </svg>
+          )}
+          {label}
+        </span>
+      ))}
+    </figcaption>
   );
 }
 

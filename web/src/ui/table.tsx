@@ -42,36 +42,9 @@ interface TableProps<T> {
 const OVERSCAN_ROWS = 12;
 
 export function Table<T>(props: TableProps<T>) {
-  const { label, rows, columns, rowKey, linked = true, rowHeight = 45, sort, onSort, more, fresh } = props;
-  // The same array while the order is the same: the table forgets what it sorted, and draws anew, for every other one.
-  const { by, desc } = sort ?? {};
-  const sorting = useMemo((): SortingState => (by === undefined ? [] : [{ id: by, desc: desc ?? false }]), [by, desc]);
-  const table = useReactTable({
-    data: rows,
-    columns,
-    getRowId: rowKey,
-    state: { sorting },
-    enableSorting: onSort !== undefined,
-    sortDescFirst: false,
-    autoResetAll: false,
-    getCoreRowModel: getCoreRowModel(),
-    getSortedRowModel: getSortedRowModel(),
-    onSortingChange: (change) => {
-      const [first] = typeof change === 'function' ? change(sorting) : change;
-      onSort?.(first && { by: first.id, desc: first.desc });
-    },
-  });
-  const body = useRef<HTMLTableSectionElement>(null);
-  const [top, setTop] = useState(0);
-  useLayoutEffect(() => {
-    const element = body.current;
-    if (!element) return;
-    const measure = () => setTop(element.getBoundingClientRect().top + window.scrollY);
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(document.body);
-    return () => observer.disconnect();
-  }, []);
+  const { label, linked = true, rowHeight = 45, more, fresh } = props;
+  const table = useSorted(props);
+  const { ref: body, top } = useTop();
   const sorted = table.getRowModel().rows;
   const virtual = useWindowVirtualizer({
     count: sorted.length,
@@ -123,6 +96,43 @@ export function Table<T>(props: TableProps<T>) {
       {more && <More more={more} shown={sorted.length} last={items.at(-1)?.index ?? -1} />}
     </>
   );
+}
+
+function useSorted<T>({ rows, columns, rowKey, sort, onSort }: TableProps<T>) {
+  // The same array while the order is the same: the table forgets what it sorted, and draws anew, for every other one.
+  const { by, desc } = sort ?? {};
+  const sorting = useMemo((): SortingState => (by === undefined ? [] : [{ id: by, desc: desc ?? false }]), [by, desc]);
+  return useReactTable({
+    data: rows,
+    columns,
+    getRowId: rowKey,
+    state: { sorting },
+    enableSorting: onSort !== undefined,
+    sortDescFirst: false,
+    autoResetAll: false,
+    getCoreRowModel: getCoreRowModel(),
+    getSortedRowModel: getSortedRowModel(),
+    onSortingChange: (change) => {
+      const [first] = typeof change === 'function' ? change(sorting) : change;
+      onSort?.(first && { by: first.id, desc: first.desc });
+    },
+  });
+}
+
+/** Where the rows begin on the page, in pixels. */
+function useTop() {
+  const ref = useRef<HTMLTableSectionElement>(null);
+  const [top, setTop] = useState(0);
+  useLayoutEffect(() => {
+    const element = ref.current;
+    if (!element) return;
+    const measure = () => setTop(element.getBoundingClientRect().top + window.scrollY);
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(document.body);
+    return () => observer.disconnect();
+  }, []);
+  return { ref, top };
 }
 
 function Space({ height }: { height: number }) {

@@ -103,11 +103,19 @@ function AppForm({ id, app }: { id: string; app: App | undefined }) {
   );
 }
 
-/** Where it was installed and uninstalled, newest first. */
 function Installs({ id }: { id: string }) {
+  return (
+    <Card title="Installs">
+      <div className="flex flex-col gap-4">
+        <InstallForm id={id} />
+        <InstallLog id={id} />
+      </div>
+    </Card>
+  );
+}
+
+function InstallForm({ id }: { id: string }) {
   const client = useQueryClient();
-  const list = useInfiniteQuery(listQuery('/v1/audit', { objectId: id } as Filters<'/v1/audit'>));
-  const rows = (rowsOf(list.data) as AuditEntry[]).filter(({ action }) => action === 'app.installed' || action === 'app.uninstalled');
   const [kind, setKind] = useState<'location' | 'company'>('location');
   const [place, setPlace] = useState('');
   const [busy, setBusy] = useState(false);
@@ -136,46 +144,52 @@ function Installs({ id }: { id: string }) {
     void change(true);
   };
   return (
-    <Card title="Installs">
-      <div className="flex flex-col gap-4">
-        <form onSubmit={submit} noValidate className="flex flex-wrap items-center gap-2">
-          <select aria-label="Install in" className="input w-auto" value={kind} onChange={(event) => setKind(event.target.value as 'location' | 'company')}>
-            <option value="location">location</option>
-            <option value="company">company</option>
-          </select>
-          <input aria-label={`Id of the ${kind}`} className="input mono flex-1 basis-52" placeholder={`Id of the ${kind}`} spellCheck={false} value={place} onChange={(event) => setPlace(event.target.value.trim())} />
-          <Button type="submit" busy={busy} disabled={place === ''}>
-            Install
-          </Button>
-          {place !== '' && (
-            <ConfirmButton label="Uninstall" title={`Uninstall from ${place}?`} confirm="Uninstall" act={() => change(false)}>
-              Its endpoints get no further events of this {kind}, and AppUninstall is published.
-            </ConfirmButton>
-          )}
-        </form>
-        {problem && problem.faults.length > 0 && <Faults faults={problem.faults.map(({ detail }) => detail)} />}
-        <ProblemNote error={problem} />
-        <div>
-          <h3 className="label">From the audit log</h3>
-          {rows.length === 0 ? (
-            <p className="hint">No install is in the audit log.</p>
-          ) : (
-            <ul className="mt-1 divide-y divide-line">
-              {rows.map((entry) => (
-                <li key={entry.id} className="flex flex-wrap items-center justify-between gap-2 py-1.5">
-                  <span>
-                    {entry.action === 'app.installed' ? 'Installed in' : 'Uninstalled from'} {entry.locationId ? 'location' : 'company'} <code className="text-xs">{entry.locationId ?? entry.companyId}</code>
-                  </span>
-                  <span className="text-sm text-soft">
-                    <Time at={entry.at} />
-                  </span>
-                </li>
-              ))}
-            </ul>
-          )}
-        </div>
-      </div>
-    </Card>
+    <>
+      <form onSubmit={submit} noValidate className="flex flex-wrap items-center gap-2">
+        <select aria-label="Install in" className="input w-auto" value={kind} onChange={(event) => setKind(event.target.value as 'location' | 'company')}>
+          <option value="location">location</option>
+          <option value="company">company</option>
+        </select>
+        <input aria-label={`Id of the ${kind}`} className="input mono flex-1 basis-52" placeholder={`Id of the ${kind}`} spellCheck={false} value={place} onChange={(event) => setPlace(event.target.value.trim())} />
+        <Button type="submit" busy={busy} disabled={place === ''}>
+          Install
+        </Button>
+        {place !== '' && (
+          <ConfirmButton label="Uninstall" title={`Uninstall from ${place}?`} confirm="Uninstall" act={() => change(false)}>
+            Its endpoints get no further events of this {kind}, and AppUninstall is published.
+          </ConfirmButton>
+        )}
+      </form>
+      {problem && problem.faults.length > 0 && <Faults faults={problem.faults.map(({ detail }) => detail)} />}
+      <ProblemNote error={problem} />
+    </>
+  );
+}
+
+/** Where it was installed and uninstalled, newest first. */
+function InstallLog({ id }: { id: string }) {
+  const list = useInfiniteQuery(listQuery('/v1/audit', { objectId: id } as Filters<'/v1/audit'>));
+  const rows = (rowsOf(list.data) as AuditEntry[]).filter(({ action }) => action === 'app.installed' || action === 'app.uninstalled');
+  return (
+    <div>
+      <h3 className="label">From the audit log</h3>
+      {rows.length === 0 ? (
+        <p className="hint">No install is in the audit log.</p>
+      ) : (
+        <ul className="mt-1 divide-y divide-line">
+          {rows.map((entry) => (
+            <li key={entry.id} className="flex flex-wrap items-center justify-between gap-2 py-1.5">
+              <span>
+                {entry.action === 'app.installed' ? 'Installed in' : 'Uninstalled from'} {entry.locationId ? 'location' : 'company'} <code className="text-xs">{entry.locationId ?? entry.companyId}</code>
+              </span>
+              <span className="text-sm text-soft">
+                <Time at={entry.at} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { useMutation } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
-import { explainSignature, isMissingRoute } from '~/api/live';
+import { explainSignature, isMissingRoute, type SignatureVerdict } from '~/api/live';
 import { sentence } from '~/api/problem';
 import { Badge } from '~/ui/badge';
 import { Button } from '~/ui/button';
@@ -23,7 +23,6 @@ export function Explain({ endpointId }: { endpointId: string }) {
       return explainSignature({ body, headers: given, ...(secret.trim() ? { secret } : { endpointId }) });
     },
   });
-  const isMissing = isMissingRoute(explain.error);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     explain.mutate();
@@ -61,34 +60,40 @@ export function Explain({ endpointId }: { endpointId: string }) {
             </Button>
           </div>
         </form>
-        <div className="mt-4 flex flex-col gap-2" aria-live="polite">
-          {isMissing ? (
-            <Note title="This server cannot explain signatures yet">
-              <p className="mb-2">The command line can:</p>
-              <CodeBlock label="Command that explains a signature" text={`hoopoe verify --secret "$WEBHOOK_SECRET" --signature "$SIGNATURE" < body.json`} />
-            </Note>
-          ) : (
-            <ProblemNote error={explain.error} />
-          )}
-          {explain.data?.signatures.map((finding) => (
-            <Note
-              key={finding.header}
-              tone={finding.valid ? 'ok' : 'bad'}
-              title={
-                <span className="flex flex-wrap items-center gap-2">
-                  <code>{finding.header}</code>
-                  <Badge tone={finding.valid ? 'ok' : 'bad'} icon={finding.valid ? 'check' : 'cross'}>
-                    {finding.valid ? 'Matches' : 'Does not match'}
-                  </Badge>
-                </span>
-              }
-            >
-              <Stranger text={sentence(finding.explanation)} />
-            </Note>
-          ))}
-          {explain.data?.signatures.length === 0 && <Note tone="bad" title="No signature was given">Paste webhook-signature or x-wl-signature.</Note>}
-        </div>
+        <Findings report={explain.data} error={explain.error} />
       </Card>
+    </div>
+  );
+}
+
+function Findings({ report, error }: { report: SignatureVerdict | undefined; error: unknown }) {
+  return (
+    <div className="mt-4 flex flex-col gap-2" aria-live="polite">
+      {isMissingRoute(error) ? (
+        <Note title="This server cannot explain signatures yet">
+          <p className="mb-2">The command line can:</p>
+          <CodeBlock label="Command that explains a signature" text={`hoopoe verify --secret "$WEBHOOK_SECRET" --signature "$SIGNATURE" < body.json`} />
+        </Note>
+      ) : (
+        <ProblemNote error={error} />
+      )}
+      {report?.signatures.map((finding) => (
+        <Note
+          key={finding.header}
+          tone={finding.valid ? 'ok' : 'bad'}
+          title={
+            <span className="flex flex-wrap items-center gap-2">
+              <code>{finding.header}</code>
+              <Badge tone={finding.valid ? 'ok' : 'bad'} icon={finding.valid ? 'check' : 'cross'}>
+                {finding.valid ? 'Matches' : 'Does not match'}
+              </Badge>
+            </span>
+          }
+        >
+          <Stranger text={sentence(finding.explanation)} />
+        </Note>
+      ))}
+      {report?.signatures.length === 0 && <Note tone="bad" title="No signature was given">Paste webhook-signature or x-wl-signature.</Note>}
     </div>
   );
 }

@@ -2,7 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState, type Ref } from 'react';
 import { json, type Attempt, type Endpoint, type EventType } from '~/api/client';
 import { endpointQuery, eventTypesQuery } from '~/api/queries';
 import { ownerOf, useSigned } from '~/app/session';
@@ -33,26 +33,11 @@ export function TestSend() {
 function Sender({ endpoint, types }: { endpoint: Endpoint; types: EventType[] }) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const client = useQueryClient();
   const chosen = types.find(({ type }) => type === search.type) ?? types.find(({ type }) => endpoint.eventTypes.includes(type)) ?? types[0]!;
   const [edited, setEdited] = useState<{ type: string; text: string } | null>(null);
   const text = edited?.type === chosen.type ? edited.text : exampleFor(chosen, endpoint);
-  const [sent, setSent] = useState('');
+  const { send, sent } = useSend(endpoint.id, chosen.type, text);
   const result = useRef<HTMLHeadingElement>(null);
-  const send = useMutation({
-    // As text: the receiver gets what stands in the editor, byte for byte.
-    mutationFn: () =>
-      json<TestAttempt>(`/v1/endpoints/${encodeURIComponent(endpoint.id)}/test`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: `{"type":${JSON.stringify(chosen.type)},"payload":${text}}`,
-      }),
-    onSuccess: () => {
-      setSent(text);
-      void client.invalidateQueries({ queryKey: ['/v1/deliveries'] });
-      void client.invalidateQueries({ queryKey: ['stats', endpoint.id] });
-    },
-  });
   useEffect(() => {
     if (send.data) result.current?.focus();
   }, [send.data]);
@@ -89,22 +74,46 @@ function Sender({ endpoint, types }: { endpoint: Endpoint; types: EventType[] })
         </div>
       </Card>
       <ProblemNote error={send.error} />
-      {send.data && (
-        <section className="card overflow-clip" aria-busy={send.isPending}>
-          <div className="flex flex-wrap items-center gap-3 px-4 py-3">
-            <h2 ref={result} tabIndex={-1} className="font-semibold outline-none">
-              {send.data.outcome === 'succeeded' ? 'Your receiver accepted it' : 'It failed'}
-            </h2>
-            <OutcomeBadge outcome={send.data.outcome} statusCode={send.data.statusCode} />
-            <Link to="/deliveries/$id" params={{ id: send.data.deliveryId }} className="link ml-auto">
-              In the log
-            </Link>
-          </div>
-          <Hint attempt={send.data} />
-          <AttemptDetail attempt={send.data} requestBody={sent} isTest />
-        </section>
-      )}
+      {send.data && <Result attempt={send.data} sent={sent} isStale={send.isPending} head={result} />}
     </div>
+  );
+}
+
+function useSend(endpointId: string, type: string, text: string) {
+  const client = useQueryClient();
+  const [sent, setSent] = useState('');
+  const send = useMutation({
+    // As text: the receiver gets what stands in the editor, byte for byte.
+    mutationFn: () =>
+      json<TestAttempt>(`/v1/endpoints/${encodeURIComponent(endpointId)}/test`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: `{"type":${JSON.stringify(type)},"payload":${text}}`,
+      }),
+    onSuccess: () => {
+      setSent(text);
+      void client.invalidateQueries({ queryKey: ['/v1/deliveries'] });
+      void client.invalidateQueries({ queryKey: ['stats', endpointId] });
+    },
+  });
+  return { send, sent };
+}
+
+function Result({ attempt, sent, isStale, head }: { attempt: TestAttempt; sent: string; isStale: boolean; head: Ref<HTMLHeadingElement> }) {
+  return (
+    <section className="card overflow-clip" aria-busy={isStale}>
+      <div className="flex flex-wrap items-center gap-3 px-4 py-3">
+        <h2 ref={head} tabIndex={-1} className="font-semibold outline-none">
+          {attempt.outcome === 'succeeded' ? 'Your receiver accepted it' : 'It failed'}
+        </h2>
+        <OutcomeBadge outcome={attempt.outcome} statusCode={attempt.statusCode} />
+        <Link to="/deliveries/$id" params={{ id: attempt.deliveryId }} className="link ml-auto">
+          In the log
+        </Link>
+      </div>
+      <Hint attempt={attempt} />
+      <AttemptDetail attempt={attempt} requestBody={sent} isTest />
+    </section>
   );
 }
 

@@ -65,7 +65,6 @@ function Shown({ created, close }: { created: Created; close: () => void }) {
 
 function KeyForm({ done, close }: { done: (created: Created) => void; close: () => void }) {
   const client = useQueryClient();
-  const { session } = useSigned();
   const [name, setName] = useState('');
   const [kind, setKind] = useState<OwnerKind>('platform');
   const [id, setId] = useState('');
@@ -73,7 +72,6 @@ function KeyForm({ done, close }: { done: (created: Created) => void; close: () 
   const [days, setDays] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const own: readonly string[] = session.permissions;
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
@@ -95,39 +93,8 @@ function KeyForm({ done, close }: { done: (created: Created) => void; close: () 
       <Field label="Name" faults={problem?.at('/name') ?? []} hint="What it is for, such as the program that uses it.">
         {(tied) => <input {...tied} className="input" maxLength={256} autoComplete="off" value={name} onChange={(event) => setName(event.target.value)} />}
       </Field>
-      <Field label="Sees the world of">
-        {(tied) => (
-          <select {...tied} className="input" value={kind} onChange={(event) => setKind(event.target.value as OwnerKind)}>
-            <option value="platform">the platform</option>
-            <option value="company">a company</option>
-            <option value="location">a location</option>
-            <option value="app">an app</option>
-          </select>
-        )}
-      </Field>
-      {kind !== 'platform' && (
-        <Field label={`Id of the ${kind}`} faults={problem?.at(`/${kind}Id`) ?? []}>
-          {(tied) => <input {...tied} className="input mono" spellCheck={false} autoComplete="off" value={id} onChange={(event) => setId(event.target.value)} />}
-        </Field>
-      )}
-      <fieldset className="flex flex-col gap-2">
-        <legend className="label mb-1">May</legend>
-        {PERMISSIONS.filter(([permission]) => own.includes(permission)).map(([permission, words]) => (
-          <Check
-            key={permission}
-            label={permission}
-            hint={words}
-            checked={chosen.includes(permission)}
-            onChange={(event) => setChosen(event.target.checked ? [...chosen, permission] : chosen.filter((other) => other !== permission))}
-          />
-        ))}
-        <Faults faults={problem?.at('/permissions', { below: true }) ?? []} />
-        {!own.includes('publish') && (
-          <p className="hint">
-            A session publishes nothing and so makes no key that does: use <code>POST /v1/api-keys</code> with a key that may publish and manage.
-          </p>
-        )}
-      </fieldset>
+      <World kind={kind} choose={setKind} id={id} setId={setId} faults={problem?.at(`/${kind}Id`) ?? []} />
+      <Permissions chosen={chosen} choose={setChosen} faults={problem?.at('/permissions', { below: true }) ?? []} />
       <Field label="Ends" faults={problem?.at('/expiresAt') ?? []}>
         {(tied) => (
           <select {...tied} className="input" value={days} onChange={(event) => setDays(event.target.value)}>
@@ -147,5 +114,52 @@ function KeyForm({ done, close }: { done: (created: Created) => void; close: () 
         </Button>
       </DialogActions>
     </form>
+  );
+}
+
+function World({ kind, choose, id, setId, faults }: { kind: OwnerKind; choose: (kind: OwnerKind) => void; id: string; setId: (id: string) => void; faults: string[] }) {
+  return (
+    <>
+      <Field label="Sees the world of">
+        {(tied) => (
+          <select {...tied} className="input" value={kind} onChange={(event) => choose(event.target.value as OwnerKind)}>
+            <option value="platform">the platform</option>
+            <option value="company">a company</option>
+            <option value="location">a location</option>
+            <option value="app">an app</option>
+          </select>
+        )}
+      </Field>
+      {kind !== 'platform' && (
+        <Field label={`Id of the ${kind}`} faults={faults}>
+          {(tied) => <input {...tied} className="input mono" spellCheck={false} autoComplete="off" value={id} onChange={(event) => setId(event.target.value)} />}
+        </Field>
+      )}
+    </>
+  );
+}
+
+function Permissions({ chosen, choose, faults }: { chosen: Permission[]; choose: (chosen: Permission[]) => void; faults: string[] }) {
+  const { session } = useSigned();
+  const own: readonly string[] = session.permissions;
+  return (
+    <fieldset className="flex flex-col gap-2">
+      <legend className="label mb-1">May</legend>
+      {PERMISSIONS.filter(([permission]) => own.includes(permission)).map(([permission, words]) => (
+        <Check
+          key={permission}
+          label={permission}
+          hint={words}
+          checked={chosen.includes(permission)}
+          onChange={(event) => choose(event.target.checked ? [...chosen, permission] : chosen.filter((other) => other !== permission))}
+        />
+      ))}
+      <Faults faults={faults} />
+      {!own.includes('publish') && (
+        <p className="hint">
+          A session publishes nothing and so makes no key that does: use <code>POST /v1/api-keys</code> with a key that may publish and manage.
+        </p>
+      )}
+    </fieldset>
   );
 }
