@@ -8,6 +8,7 @@ import { Stranger } from '~/ui/code';
 import { Toasts } from '~/ui/toast';
 import { applyAccent } from './brand';
 import { isEmbedded } from './embed';
+import { SignOut } from '~/features/sessions/end';
 import { useBrand, useSigned, type Signed } from './session';
 
 interface Place {
@@ -137,7 +138,7 @@ function EmbeddedNavigation() {
 }
 
 function Who() {
-  const { owner, mayManage } = useSigned();
+  const { owner, mayManage, session } = useSigned();
   return (
     <div className="border-t border-line px-4 py-3 text-xs text-soft">
       <p className="font-semibold text-ink">{owner.kind === 'platform' ? 'Operator' : `${owner.kind.charAt(0).toUpperCase()}${owner.kind.slice(1)}`}</p>
@@ -147,11 +148,12 @@ function Who() {
         </p>
       )}
       <p>{mayManage ? 'May view and manage' : 'View only'}</p>
-      <p className="mt-2 flex gap-3">
+      <div className="mt-2 flex items-center justify-between gap-3">
         <a className="link" href="/docs">
           API reference
         </a>
-      </p>
+        <SignOut id={session.id} look="quiet" />
+      </div>
     </div>
   );
 }

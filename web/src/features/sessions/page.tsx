@@ -1,19 +1,18 @@
 // Who is signed in, or may still sign in, and how a link is made.
 
-import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { api, type Session } from '~/api/client';
+import type { Session } from '~/api/client';
 import { listQuery, rowsOf } from '~/api/queries';
 import { Trail } from '~/app/layout';
 import { ownerOf, useSigned } from '~/app/session';
 import { Badge } from '~/ui/badge';
 import { CodeBlock } from '~/ui/code';
-import { ConfirmButton } from '~/ui/dialog';
 import { Loading, ProblemNote } from '~/ui/notes';
 import { Card, Page } from '~/ui/page';
 import { Table, type Column } from '~/ui/table';
 import { Ago, Time } from '~/ui/time';
-import { say } from '~/ui/toast';
+import { Revoke, SignOut } from './end';
 
 export function SessionsPage() {
   const { session, owner, mayManage } = useSigned();
@@ -75,20 +74,6 @@ function columnsFor(ownId: string, mayManage: boolean): Column<Session>[] {
     { id: 'used', header: 'Last used', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => (original.openedAt ? <><span className="md:hidden">used </span><Ago at={original.lastUsedAt ?? original.openedAt} /></> : 'link not used yet') },
     { id: 'ends', header: 'Ends', meta: { className: 'text-soft on-phone-none' }, cell: ({ row: { original } }) => <Time at={original.expiresAt} /> },
   ];
-  if (mayManage) columns.push({ id: 'revoke', header: 'Actions', meta: { hideHead: true, className: 'text-right max-md:ml-auto' }, cell: ({ row: { original } }) => <Revoke session={original} isOwn={original.id === ownId} /> });
+  if (mayManage) columns.push({ id: 'revoke', header: 'Actions', meta: { hideHead: true, className: 'text-right max-md:ml-auto' }, cell: ({ row: { original } }) => (original.id === ownId ? <SignOut id={original.id} look="danger" /> : <Revoke id={original.id} />) });
   return columns;
-}
-
-function Revoke({ session, isOwn }: { session: Session; isOwn: boolean }) {
-  const client = useQueryClient();
-  const act = async () => {
-    await api.DELETE('/v1/sessions/{id}', { params: { path: { id: session.id } } });
-    say('The session is refused from now on.');
-    await client.invalidateQueries({ queryKey: isOwn ? ['session'] : ['/v1/sessions'] });
-  };
-  return (
-    <ConfirmButton label={isOwn ? 'Sign out' : 'Revoke'} small title={isOwn ? 'Sign out?' : 'Revoke this session?'} confirm={isOwn ? 'Sign out' : 'Revoke'} act={act}>
-      {isOwn ? 'You need a new link to come back.' : 'Whoever uses it is signed out at once.'}
-    </ConfirmButton>
-  );
 }
