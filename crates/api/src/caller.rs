@@ -123,14 +123,9 @@ impl Caller {
     /// For what is not written down in the audit log, where the store asks the same: a body may have been long on its way.
     ///
     /// # Errors
-    /// The key was deleted or the session revoked since the request began.
-    pub(crate) fn still_valid(&self) -> Result<(), Problem> {
-        let has_ended = match &self.who {
-            Who::PlatformKey => false,
-            Who::ApiKey(key) => key.has_ended(),
-            Who::Session(session) => session.has_ended(),
-        };
-        if has_ended { Err(gone()) } else { Ok(()) }
+    /// The key or session ended since the request began.
+    pub(crate) fn must_still_be_valid(&self, api: &Api) -> Result<(), Problem> {
+        if self.is_still_valid(api) { Ok(()) } else { Err(gone()) }
     }
 
     /// When the key that calls ends: what it makes ends no later.

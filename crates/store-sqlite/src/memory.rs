@@ -69,7 +69,7 @@ impl<Id: Copy + Eq + Hash, T> KnownTable<Id, T> {
     }
     pub(crate) fn remove(&mut self, id: Id) {
         if let Some(hash) = self.hashes.remove(&id) {
-            self.by_hash.remove(&hash).inspect(|known| known.end());
+            self.by_hash.remove(&hash);
         }
     }
     pub(crate) fn by_hash(&self, hash: &[u8; 32]) -> Option<Arc<Known<T>>> {

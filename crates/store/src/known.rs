@@ -1,6 +1,6 @@
 //! What proves who calls, as memory holds it: with when it was last used, which is not worth a write on every request.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::time::Timestamp;
 
@@ -15,27 +15,12 @@ pub struct Known<T> {
     used_at: AtomicI64,
     /// As the file has it.
     kept_at: AtomicI64,
-    ended: AtomicBool,
 }
 
 impl<T> Known<T> {
     pub fn new(value: T, used_at: Option<Timestamp>) -> Self {
         let at = used_at.map_or(NEVER, Timestamp::as_millis);
-        Self {
-            value,
-            used_at: AtomicI64::new(at),
-            kept_at: AtomicI64::new(at),
-            ended: AtomicBool::new(false),
-        }
-    }
-
-    /// It is deleted or revoked: who still holds it shall know.
-    pub fn end(&self) {
-        self.ended.store(true, Ordering::Release);
-    }
-
-    pub fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        Self { value, used_at: AtomicI64::new(at), kept_at: AtomicI64::new(at) }
     }
 
     pub fn used(&self, now: Timestamp) {
