@@ -130,7 +130,7 @@ function Tabs({ id }: { id: string }) {
           to={to}
           params={{ id }}
           activeOptions={{ exact: to === '/endpoints/$id', includeSearch: false }}
-          className="-mb-px flex h-10 items-center border-b-2 border-transparent px-3 font-medium whitespace-nowrap text-soft hover:text-ink [&.active]:border-accent [&.active]:text-ink"
+          className="-mb-px flex h-10 items-center border-b-2 border-transparent px-3 font-medium whitespace-nowrap text-soft hover:text-ink [&.active]:border-accent-ink [&.active]:text-ink"
         >
           {label}
         </Link>
