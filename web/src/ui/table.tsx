@@ -36,7 +36,7 @@ interface TableProps<T> {
   fresh?: ReadonlySet<string>;
   sort?: Sort | undefined;
   onSort?: (sort: Sort | undefined) => void;
-  more?: { has: boolean; busy: boolean; load: () => void };
+  more?: { has: boolean; busy: boolean; load: () => void } | undefined;
 }
 
 const OVERSCAN_ROWS = 12;

@@ -3,6 +3,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, Outlet } from '@tanstack/react-router';
 import { api, data, type Endpoint } from '~/api/client';
+import { useEndpointLive } from '~/api/follow';
 import { endpointQuery } from '~/api/queries';
 import { useSigned } from '~/app/session';
 import { Trail } from '~/app/layout';
@@ -15,10 +16,13 @@ import { For, Sentence } from '~/ui/time';
 import { say } from '~/ui/toast';
 
 const route = getRouteApi('/endpoints/$id');
+/** Without the stream. */
+const REFRESH_MS = 10_000;
 
 export function EndpointPage() {
   const { id } = route.useParams();
-  const { data: endpoint, error, isPending, refetch } = useQuery({ ...endpointQuery(id), refetchInterval: 10_000 });
+  const live = useEndpointLive(id);
+  const { data: endpoint, error, isPending, refetch } = useQuery({ ...endpointQuery(id), refetchInterval: live === 'live' ? false : REFRESH_MS });
   const top = <Trail here={endpoint?.description || hostOf(endpoint?.url) || 'Endpoint'} up={[{ to: '/endpoints', label: 'Endpoints' }]} />;
   if (isPending) return <Loading what="the endpoint" />;
   if (!endpoint) {
