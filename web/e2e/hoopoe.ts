@@ -22,6 +22,7 @@ export interface Hoopoe {
 }
 
 export interface Received {
+  path: string;
   headers: http.IncomingHttpHeaders;
   body: Buffer;
 }
@@ -92,7 +93,7 @@ async function receiving(): Promise<{ receiver: Receiver; stop: () => Promise<vo
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const received = { headers: request.headers, body: Buffer.concat(chunks) };
+      const received = { path: request.url ?? '/', headers: request.headers, body: Buffer.concat(chunks) };
       receiver.requests.push(received);
       const { status, body = '', type = 'application/json' } = receiver.answer(received);
       response.writeHead(status, { 'content-type': type }).end(body);

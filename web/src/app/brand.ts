@@ -7,7 +7,7 @@ interface Rgb {
 }
 
 /** The surface, and the ground of it on which text is hardest to read, as `styles.css` has them. */
-const GROUNDS = { light: { surface: '#ffffff', hardest: '#f1f3f3' }, dark: { surface: '#151c1b', hardest: '#1c2423' } };
+const GROUNDS = { light: { surface: '#ffffff', hardest: '#f1f3f3' }, dark: { surface: '#151c1b', hardest: '#222c2a' } };
 /** WCAG 2.2, 1.4.3 for text, with a little to spare for rounding. */
 const CONTRAST_MIN = 4.6;
 /** How much of the colour is in the soft ground of what is chosen. */

@@ -11,7 +11,7 @@ import { Trail } from '~/app/layout';
 import { StatusBadge } from '~/ui/badge';
 import { Button, CopyButton } from '~/ui/button';
 import { ConfirmButton } from '~/ui/dialog';
-import { span } from '~/ui/format';
+import { milliseconds, span } from '~/ui/format';
 import { Live } from '~/ui/live';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Card, Facts, Page } from '~/ui/page';
@@ -68,7 +68,7 @@ export function DeliveryPage() {
             ['Event', delivery.trigger === 'test' ? <span key="event"><code>{delivery.eventId}</code> (a test, not among the events)</span> : <Link key="event" to="/events/$id" params={{ id: delivery.eventId }} className="link mono">{delivery.eventId}</Link>],
             ['Sent because of', delivery.retryOf ? <span key="retry">{TRIGGER_WORDS[delivery.trigger]}, of <Link to="/deliveries/$id" params={{ id: delivery.retryOf }} className="link mono">{delivery.retryOf}</Link></span> : TRIGGER_WORDS[delivery.trigger]],
             ['Created', <Time key="created" at={delivery.createdAt} />],
-            delivery.completedAt !== null && ['Finished', <span key="done"><Time at={delivery.completedAt} />, after {span((Date.parse(delivery.completedAt) - Date.parse(delivery.createdAt)) / 1_000)}</span>],
+            delivery.completedAt !== null && ['Finished', <span key="done"><Time at={delivery.completedAt} />, after {lasted(delivery.createdAt, delivery.completedAt)}</span>],
           ]}
         />
       </Card>
@@ -83,6 +83,11 @@ export function DeliveryPage() {
       </ol>
     </Page>
   );
+}
+
+function lasted(from: string, to: string): string {
+  const ms = Date.parse(to) - Date.parse(from);
+  return ms < 10_000 ? milliseconds(ms) : span(ms / 1_000);
 }
 
 function DeliveryTrail({ delivery, endpoint }: { delivery: DeliveryDetail; endpoint: Endpoint | undefined }) {

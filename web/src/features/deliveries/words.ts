@@ -3,7 +3,7 @@
 import type { Delivery } from '~/api/client';
 
 export const TRIGGER_WORDS: Record<Delivery['trigger'], string> = {
-  event: 'Event',
+  event: 'Published event',
   retry: 'Sent again by hand',
   replay: 'Replay',
   test: 'Test',

@@ -51,7 +51,7 @@ export function EndpointDeliveries() {
           options={[['', 'Any type'], ...(types.data ?? []).map(({ type }) => [type, type] as const)]}
         />
         <FilterSelect label="Time" value={search.since ?? ''} onChange={(value) => set({ since: value || undefined })} options={PERIOD_OPTIONS} />
-        <span className="sm:flex-1" />
+        <span className="flex-1 max-sm:hidden" />
         {mayManage && <BulkResend deliveries={rows} />}
         <LiveSwitch state={wished ? tail.state : 'off'} onChange={(on) => set({ live: on ? undefined : '0' })} />
       </FilterBar>

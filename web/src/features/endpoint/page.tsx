@@ -1,7 +1,7 @@
 // One endpoint: its head, its tabs.
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { getRouteApi, Link, Outlet } from '@tanstack/react-router';
+import { getRouteApi, Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { api, data, type Endpoint } from '~/api/client';
 import { useEndpointLive } from '~/api/follow';
 import { endpointQuery } from '~/api/queries';
@@ -9,6 +9,7 @@ import { useSigned } from '~/app/session';
 import { Trail } from '~/app/layout';
 import { HealthBadge } from '~/ui/badge';
 import { ButtonLink, CopyButton } from '~/ui/button';
+import { Stranger } from '~/ui/code';
 import { ConfirmButton } from '~/ui/dialog';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Page } from '~/ui/page';
@@ -34,9 +35,9 @@ export function EndpointPage() {
   }
   return (
     <Page
-      title={endpoint.url}
+      title={endpoint.description ? <Stranger text={endpoint.description} /> : endpoint.url}
       top={top}
-      intro={endpoint.description && <bdi>{endpoint.description}</bdi>}
+      intro={endpoint.description && <span className="mono [overflow-wrap:anywhere]">{endpoint.url}</span>}
       actions={<Actions endpoint={endpoint} />}
     >
       {error && <ProblemNote error={error} retry={() => void refetch()} />}
@@ -51,11 +52,12 @@ const hostOf = (url: string | undefined) => (url && URL.canParse(url) ? new URL(
 
 function Actions({ endpoint }: { endpoint: Endpoint }) {
   const { mayManage } = useSigned();
+  const isTesting = useRouterState({ select: ({ location }) => location.pathname.endsWith('/test') });
   return (
     <>
       <CopyButton text={endpoint.id} label="Copy id" small={false} />
       {mayManage && <Switch endpoint={endpoint} />}
-      {mayManage && (
+      {mayManage && !isTesting && (
         <ButtonLink look="primary" icon="send" to="/endpoints/$id/test" params={{ id: endpoint.id }}>
           Send test
         </ButtonLink>

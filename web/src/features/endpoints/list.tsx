@@ -22,7 +22,7 @@ import { Live } from '~/ui/live';
 import { Empty, Loading, Note, ProblemNote } from '~/ui/notes';
 import { Filters as FilterBar, Page } from '~/ui/page';
 import { Table, type Column } from '~/ui/table';
-import { Ago } from '~/ui/time';
+import { Ago, Sentence } from '~/ui/time';
 import { FirstSteps } from './first-steps';
 
 const route = getRouteApi('/endpoints');
@@ -112,7 +112,7 @@ function EndpointFilters({ showOwner, live }: { showOwner: boolean; live: LiveSt
       <SearchField label="Search URL, description, id or event" value={search.q ?? ''} onChange={(q) => set({ q: q || undefined })} />
       <FilterSelect label="Health" value={search.health ?? ''} onChange={(health) => set({ health: health || undefined })} options={HEALTH_OPTIONS} />
       {showOwner && <OwnerFilter value={search.owner ?? ''} onChange={(value) => set({ owner: value || undefined })} />}
-      <span className="sm:flex-1" />
+      <span className="flex-1 max-sm:hidden" />
       <Live state={live} />
     </FilterBar>
   );
@@ -172,7 +172,7 @@ function OwnerFilter({ value, onChange }: { value: string; onChange: (value: str
     <input
       aria-label="Owner: location, company or app, and its id"
       className="input mono flex-1 basis-48 sm:max-w-64"
-      placeholder="location:ve9E…"
+      placeholder="Owner: location:ve9E…"
       spellCheck={false}
       value={value}
       onChange={(event) => onChange(event.target.value)}
@@ -259,14 +259,19 @@ function UrlCell({ endpoint, showOwner }: { endpoint: Endpoint; showOwner: boole
         {endpoint.url.replace(/^https:\/\//, '')}
       </Link>
       <p className="truncate text-sm text-soft">
-        {endpoint.health.state === 'healthy' ? endpoint.description && <Stranger text={endpoint.description} /> : endpoint.health.message}
+        {endpoint.description && <Stranger text={endpoint.description} />}
         {showOwner && (
           <span className="text-faint">
-            {endpoint.description || endpoint.health.state !== 'healthy' ? ' · ' : ''}
+            {endpoint.description ? ' · ' : ''}
             {owner.kind} <span className="mono text-xs">{owner.id}</span>
           </span>
         )}
       </p>
+      {endpoint.health.state !== 'healthy' && (
+        <p className="mt-0.5 line-clamp-2 text-sm text-soft" title={endpoint.health.message}>
+          <Sentence text={endpoint.health.message} />
+        </p>
+      )}
     </div>
   );
 }
@@ -293,14 +298,14 @@ function LastCell({ id }: { id: string }) {
 function SuccessCell({ id }: { id: string }) {
   const stats = useRowStats(id);
   // The same room whether the numbers are there or not: nothing jumps when they come.
-  if (!stats) return <span className="inline-block h-5 w-32 text-faint">{stats === undefined ? '' : '–'}</span>;
+  if (!stats) return <span className="inline-block h-5 w-34 text-faint">{stats === undefined ? '' : '–'}</span>;
   const points = stats.series.map(({ outcomes }) => {
     const total = Object.values(outcomes).reduce((sum, value) => sum + value, 0);
     return { good: outcomes.succeeded, bad: total - outcomes.succeeded };
   });
   return (
-    <span className="inline-flex w-32 items-center gap-2">
-      <span className="w-12 text-right">{stats.successRate === null ? <span className="text-faint">none</span> : percent(stats.successRate)}</span>
+    <span className="inline-flex w-34 items-center gap-2">
+      <span className="w-14 text-right whitespace-nowrap">{stats.successRate === null ? <span className="text-faint">none</span> : percent(stats.successRate)}</span>
       <Sparkline points={points} />
     </span>
   );
