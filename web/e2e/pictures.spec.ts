@@ -41,7 +41,10 @@ test('pictures of every page', async ({ hoopoe, receiver, signIn, page }) => {
         await expect(page.getByText(/^Loading /)).toHaveCount(0);
         await expect(page.getByText('Connecting…')).toHaveCount(0);
         if (name === 'signing') await expect(page.getByRole('tab').first()).toBeVisible();
-        await page.screenshot({ path: join(FOLDER, `${name}-${colorScheme}-${width}.png`), fullPage: !name.startsWith('top-') });
+        // The frame beside the page is as tall as the window: so the window is made as tall as the page.
+        const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+        if (!name.startsWith('top-')) await page.setViewportSize({ width, height: Math.max(height, whole) });
+        await page.screenshot({ path: join(FOLDER, `${name}-${colorScheme}-${width}.png`) });
       }
     }
   }
@@ -124,11 +127,14 @@ async function pagesWith(hoopoe: Hoopoe, ids: Record<Place, string>): Promise<Re
   const first = async (query: string) => (await hoopoe.call<{ data: { id: string }[] }>('GET', `/v1/deliveries?limit=1&${query}`)).data[0]?.id ?? '';
   const event = (await hoopoe.call<{ data: { id: string }[] }>('GET', '/v1/events?type=ContactCreate&limit=1')).data[0]!.id;
   const leads = ids['/leads'];
+  const tried = await hoopoe.call<{ data: { id: string; attemptCount: number }[] }>('GET', `/v1/deliveries?limit=200&endpointId=${ids['/partner']}`);
+  const failing = tried.data.find(({ attemptCount }) => attemptCount > 1)?.id ?? tried.data.find(({ attemptCount }) => attemptCount > 0)?.id ?? '';
   return {
     endpoints: '/endpoints',
     'endpoints-none': '/endpoints?q=nothing-fits',
     new: '/endpoints/new',
     overview: `/endpoints/${leads}`,
+    'top-overview': `/endpoints/${leads}`,
     'overview-failing': `/endpoints/${ids['/partner']}`,
     'overview-disabled': `/endpoints/${ids['/mail']}`,
     'top-deliveries': `/endpoints/${leads}/deliveries`,
@@ -138,7 +144,8 @@ async function pagesWith(hoopoe: Hoopoe, ids: Record<Place, string>): Promise<Re
     settings: `/endpoints/${ids['/books']}/settings`,
     'delivery-succeeded': `/deliveries/${await first(`endpointId=${ids['/warehouse']}&status=succeeded`)}`,
     'delivery-waiting': `/deliveries/${await first(`endpointId=${ids['/partner']}&status=waiting`)}`,
-    'delivery-retrying': `/deliveries/${await first(`endpointId=${ids['/partner']}&status=retrying`) || (await first(`endpointId=${ids['/leads']}`))}`,
+    'delivery-failing': `/deliveries/${failing}`,
+    'top-delivery': `/deliveries/${failing}`,
     'delivery-unknown': '/deliveries/dlv_01JB2Z8Q4X9T6K3M5N7P0R1S2V',
     'top-events': '/events',
     event: `/events/${event}`,

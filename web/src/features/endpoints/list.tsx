@@ -28,6 +28,8 @@ import { FirstSteps } from './first-steps';
 const route = getRouteApi('/endpoints');
 const NO_FILTERS: Filters<'/v1/endpoints'> = {};
 const NO_ENDPOINTS: Endpoint[] = [];
+/** Without the stream. */
+const REFRESH_MS = 10_000;
 /** Who searches reads so many rows before he is asked whether to go on. */
 const WHOLE_ROWS_MAX = 5_000;
 /** Columns of statistics, and of how many rows they are asked to sort by them; each is one request. */
@@ -43,8 +45,11 @@ export function EndpointsPage() {
   const search = route.useSearch();
   const { mayManage, owner } = useSigned();
   const showOwner = owner.kind === 'platform' || owner.kind === 'company';
-  const list = useInfiniteQuery(listQuery('/v1/endpoints', search.owner && showOwner ? ownerFilter(search.owner) : NO_FILTERS, 200));
   const live = useEndpointsLive();
+  const list = useInfiniteQuery({
+    ...listQuery('/v1/endpoints', search.owner && showOwner ? ownerFilter(search.owner) : NO_FILTERS, 200),
+    refetchInterval: ({ state }) => (live === 'live' || live === 'connecting' || (state.data?.pages.length ?? 0) > 1 ? false : REFRESH_MS),
+  });
   const endpoints = useMemo(() => rowsOf(list.data) as Endpoint[], [list.data]);
   const found = useMemo(() => endpoints.filter((endpoint) => fits(endpoint, search.q, search.health)), [endpoints, search.q, search.health]);
   const isChosen = Boolean(search.q || search.health);
