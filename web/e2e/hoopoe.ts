@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test as base, expect, type Page } from '@playwright/test';
+import { fronted } from './dist';
 
 export const LOCATION = 've9EPM428h8vShlRW1KT';
 
@@ -21,6 +22,7 @@ export interface Hoopoe {
 }
 
 export interface Received {
+  path: string;
   headers: http.IncomingHttpHeaders;
   body: Buffer;
 }
@@ -32,7 +34,7 @@ export interface Receiver {
   answer: (request: Received) => { status: number; body?: string | Buffer; type?: string };
 }
 
-function until(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
+export function until(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = '';
     const read = (chunk: Buffer) => {
@@ -46,14 +48,19 @@ function until(child: ChildProcess, pattern: RegExp): Promise<RegExpExecArray> {
   });
 }
 
-async function started(): Promise<{ hoopoe: Hoopoe; stop: () => Promise<void> }> {
+/** A server of its own, with more flags. */
+export async function started(flags: string[] = []): Promise<{ hoopoe: Hoopoe; stop: () => Promise<void> }> {
   const binary = process.env.HOOPOE_BIN;
   if (!binary) throw new Error('HOOPOE_BIN names the server to test with, such as ../target/debug/hoopoe');
   const folder = mkdtempSync(join(tmpdir(), 'hoopoe-console-'));
-  const server = spawn(binary, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data-dir', folder, '--log-level', 'error'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(binary, ['serve', '--dev', '--listen', '127.0.0.1:0', '--data-dir', folder, '--log-level', 'error', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] });
   const said = await until(server, /(hpk_\S+)[^]*listening on (http:\S+)/);
-  const [, key = '', url = ''] = said;
+  const [, key = '', own = ''] = said;
+  // Without the folder the server shows the console that it was compiled with.
+  const front = process.env.HOOPOE_DIST ? await fronted(own, process.env.HOOPOE_DIST) : undefined;
+  const url = front?.url ?? own;
   const stop = async () => {
+    front?.stop();
     await new Promise((resolve) => server.once('exit', resolve) && server.kill('SIGTERM'));
     rmSync(folder, { recursive: true, force: true });
   };
@@ -86,7 +93,7 @@ async function receiving(): Promise<{ receiver: Receiver; stop: () => Promise<vo
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const received = { headers: request.headers, body: Buffer.concat(chunks) };
+      const received = { path: request.url ?? '/', headers: request.headers, body: Buffer.concat(chunks) };
       receiver.requests.push(received);
       const { status, body = '', type = 'application/json' } = receiver.answer(received);
       response.writeHead(status, { 'content-type': type }).end(body);

@@ -20,6 +20,8 @@ export type CurrentSession = Schemas['CurrentSession'];
 export type Outcome = Attempt['outcome'];
 export type DeliveryStatus = Delivery['status'];
 
+export const isFinal = ({ status }: Pick<Delivery, 'status'>) => status === 'succeeded' || status === 'failed' || status === 'cancelled';
+
 const CHANGES = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 let csrfToken: string | null = null;

@@ -1,4 +1,4 @@
-// What happens now: one connection to /v1/stream that resumes where it was cut, and says how it is.
+// What happens now: a connection to /v1/stream that resumes where it was cut, is shared on the page, and says how it is.
 
 import { useEffect, useEffectEvent, useState } from 'react';
 import { request } from './client';
@@ -15,39 +15,86 @@ const BACKOFF_MS_MAX = 30_000;
 const SILENCE_MS_MAX = 45_000;
 
 interface Wish {
+  /** Left out: of every endpoint that one sees. */
   endpointId?: string | undefined;
   enabled: boolean;
+  /** Of all endpoints at once attempts may be thousands a second: without this they are not even read. */
+  attempts?: boolean;
   onMessage: (message: StreamMessage) => void;
-  /** The connection came back and some of what happened may be missing. */
+  /** The connection is there, and what happened before may be missing from what is shown. */
   onGap: () => void;
 }
 
-export function useStream({ endpointId, enabled, onMessage, onGap }: Wish): LiveState {
+interface Listener {
+  attempts: boolean;
+  tell: (message: StreamMessage) => void;
+  gap: () => void;
+  show: (state: LiveState) => void;
+}
+
+/** One connection for all who follow the same: a browser has few, and the server counts them. */
+interface Hub {
+  state: LiveState;
+  listeners: Set<Listener>;
+  stop: AbortController;
+}
+
+const hubs = new Map<string, Hub>();
+
+export function useStream({ endpointId, enabled, attempts = true, onMessage, onGap }: Wish): LiveState {
   const [state, setState] = useState<LiveState>(enabled ? 'connecting' : 'off');
   const tell = useEffectEvent((message: StreamMessage) => (message.event === 'reset' ? onGap() : onMessage(message)));
   const gap = useEffectEvent(() => onGap());
   useEffect(() => {
     if (!enabled) return;
-    const stop = new AbortController();
-    void follow({ endpointId, tell, gap, show: setState, signal: stop.signal });
-    return () => stop.abort();
-  }, [endpointId, enabled]);
+    return listen(endpointId, { attempts, tell: (message) => tell(message), gap: () => gap(), show: setState });
+  }, [endpointId, enabled, attempts]);
   return enabled ? state : 'off';
+}
+
+function listen(endpointId: string | undefined, listener: Listener): () => void {
+  const key = endpointId ?? '';
+  const hub = hubs.get(key) ?? begun(key, endpointId);
+  hub.listeners.add(listener);
+  listener.show(hub.state);
+  return () => {
+    hub.listeners.delete(listener);
+    if (hub.listeners.size > 0) return;
+    hub.stop.abort();
+    hubs.delete(key);
+  };
+}
+
+function begun(key: string, endpointId: string | undefined): Hub {
+  const hub: Hub = { state: 'connecting', listeners: new Set(), stop: new AbortController() };
+  hubs.set(key, hub);
+  const each = (act: (listener: Listener) => void) => [...hub.listeners].forEach(act);
+  void follow({
+    endpointId,
+    signal: hub.stop.signal,
+    wants: (event) => event !== 'attempt' || [...hub.listeners].some(({ attempts }) => attempts),
+    tell: (message) => each((listener) => (message.event !== 'attempt' || listener.attempts) && listener.tell(message)),
+    gap: () => each((listener) => listener.gap()),
+    show: (state) => {
+      hub.state = state;
+      each((listener) => listener.show(state));
+    },
+  });
+  return hub;
 }
 
 interface Following {
   endpointId: string | undefined;
+  wants: (event: string) => boolean;
   tell: (message: StreamMessage) => void;
   gap: () => void;
   show: (state: LiveState) => void;
   signal: AbortSignal;
 }
 
-async function follow({ endpointId, tell, gap, show, signal }: Following) {
+async function follow({ endpointId, wants, tell, gap, show, signal }: Following) {
   let lastId: string | null = null;
   let failures = 0;
-  let wasLive = false;
-  show('connecting');
   while (!signal.aborted) {
     try {
       await connection({
@@ -57,9 +104,10 @@ async function follow({ endpointId, tell, gap, show, signal }: Following) {
         opened: () => {
           failures = 0;
           show('live');
-          if (wasLive && lastId === null) gap();
-          wasLive = true;
+          // What was asked before the stream was there may have changed between the two.
+          if (lastId === null) gap();
         },
+        wants,
         arrived: (id, message) => {
           lastId = id ?? lastId;
           if (message) tell(message);
@@ -83,10 +131,11 @@ interface Connection {
   lastId: string | null;
   signal: AbortSignal;
   opened: () => void;
+  wants: (event: string) => boolean;
   arrived: (id: string | null, message: StreamMessage | null) => void;
 }
 
-async function connection({ endpointId, lastId, signal, opened, arrived }: Connection) {
+async function connection({ endpointId, lastId, signal, opened, wants, arrived }: Connection) {
   const silence = new AbortController();
   const both = AbortSignal.any([signal, silence.signal]);
   const query = endpointId ? `?endpointId=${encodeURIComponent(endpointId)}` : '';
@@ -105,7 +154,7 @@ async function connection({ endpointId, lastId, signal, opened, arrived }: Conne
       clearTimeout(watch);
       watch = setTimeout(() => silence.abort(), SILENCE_MS_MAX);
       const events = parser.push(value);
-      for (const event of events) arrived(event.id, messageOf(event.event, event.data));
+      for (const event of events) arrived(event.id, wants(event.event) ? messageOf(event.event, event.data) : null);
       if (events.length === 0) arrived(parser.lastId, null);
     }
   } finally {

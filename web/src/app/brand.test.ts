@@ -7,6 +7,7 @@ test.each(COLOURS)('%s as accent stays readable on both grounds', (colour) => {
   for (const [ground, hex] of [['light', '#ffffff'], ['dark', '#151c1b']] as const) {
     const accent = accentFor(colour, ground)!;
     expect(contrast(parse(accent.ink)!, parse(hex)!)).toBeGreaterThanOrEqual(4.5);
+    expect(contrast(parse(accent.ink)!, parse(accent.soft)!)).toBeGreaterThanOrEqual(4.5);
     expect(contrast(parse(accent.onAccent)!, parse(accent.accent)!)).toBeGreaterThanOrEqual(4.5);
   }
 });

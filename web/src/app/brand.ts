@@ -6,28 +6,34 @@ interface Rgb {
   b: number;
 }
 
-const GROUNDS = { light: '#ffffff', dark: '#151c1b' };
-/** WCAG 2.2, 1.4.3 for text, with a little to spare for soft grounds. */
-const CONTRAST_MIN = 5;
+/** The surface, and the ground of it on which text is hardest to read, as `styles.css` has them. */
+const GROUNDS = { light: { surface: '#ffffff', hardest: '#f1f3f3' }, dark: { surface: '#151c1b', hardest: '#222c2a' } };
+/** WCAG 2.2, 1.4.3 for text, with a little to spare for rounding. */
+const CONTRAST_MIN = 4.6;
+/** How much of the colour is in the soft ground of what is chosen. */
+const SOFT_PART = 0.14;
 
 export interface Accent {
   accent: string;
+  /** Readable on the page's grounds and on `soft`. */
   ink: string;
+  soft: string;
   onAccent: string;
 }
 
 export function accentFor(hex: string, ground: keyof typeof GROUNDS): Accent | null {
   const own = parse(hex);
   if (!own) return null;
-  const against = parse(GROUNDS[ground])!;
+  const hardest = parse(GROUNDS[ground].hardest)!;
+  const soft = mix(parse(GROUNDS[ground].surface)!, own, SOFT_PART);
   const toward = ground === 'light' ? { r: 0, g: 0, b: 0 } : { r: 255, g: 255, b: 255 };
   let readable = own;
-  for (let part = 0; part <= 1 && contrast(readable, against) < CONTRAST_MIN; part += 0.04) readable = mix(own, toward, part);
+  for (let part = 0; part <= 1 && Math.min(contrast(readable, hardest), contrast(readable, soft)) < CONTRAST_MIN; part += 0.04) readable = mix(own, toward, part);
   const white = { r: 255, g: 255, b: 255 };
   // Of black and white one always has 4.58 or more: no other pair does.
   const black = { r: 0, g: 0, b: 0 };
   const onAccent = contrast(own, white) >= contrast(own, black) ? white : black;
-  return { accent: text(own), ink: text(readable), onAccent: text(onAccent) };
+  return { accent: text(own), ink: text(readable), soft: text(soft), onAccent: text(onAccent) };
 }
 
 export function applyAccent(hex: string | null, root: HTMLElement) {
@@ -38,7 +44,7 @@ export function applyAccent(hex: string | null, root: HTMLElement) {
     root.style.setProperty('--accent', accent.accent);
     root.style.setProperty('--accent-ink', accent.ink);
     root.style.setProperty('--on-accent', accent.onAccent);
-    root.style.setProperty('--accent-soft', `color-mix(in oklab, ${accent.accent} 14%, var(--surface))`);
+    root.style.setProperty('--accent-soft', accent.soft);
   };
   apply();
   isDark.addEventListener('change', apply);

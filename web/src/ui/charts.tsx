@@ -25,6 +25,8 @@ interface ChartProps {
   height?: number;
 }
 
+/** Of a step, what the last label needs to its right. */
+const LABEL_ROOM = 0.6;
 const FIRST_WIDTH = 480;
 const LEFT = 52;
 const BOTTOM = 22;
@@ -86,7 +88,7 @@ function Axes({ points, ticks, format, x, y, width, height }: {
   width: number;
   height: number;
 }) {
-  const labels = Math.floor((width - LEFT) / (isLong(points) ? 96 : 64));
+  const labels = Math.floor((width - LEFT) / (isLong(points) ? 96 : 52));
   return (
     <>
       {ticks.map((tick) => (
@@ -236,20 +238,30 @@ function NumbersTable({ label, series, points, format }: { label: string; series
   );
 }
 
-/** Round ticks from 0 to at least `value`, at least `stepMin` apart: there is no half attempt. */
+/** Round ticks from 0 to at least `value`; with `stepMin` in whole steps of at least that: there is no half attempt. */
 export function scale(value: number, stepMin = 0): { top: number; ticks: number[] } {
   if (value <= 0) return { top: 1, ticks: [0] };
   const power = 10 ** Math.floor(Math.log10(value));
-  const step = [0.5, 1, 2, 2.5, 5].map((times) => times * power).find((size) => size >= stepMin && value / size <= 4) ?? Math.max(power * 5, stepMin);
+  const step = [0.5, 1, 2, 2.5, 5].map((times) => times * power).find((size) => size >= stepMin && (stepMin === 0 || Number.isInteger(size)) && value / size <= 4) ?? Math.max(power * 5, stepMin);
   const ticks: number[] = [];
   for (let tick = 0; tick < value + step; tick += step) ticks.push(Number(tick.toPrecision(6)));
   return { top: ticks.at(-1)!, ticks };
 }
 
-function axisTimes(points: Point[], labels: number): [number, string][] {
-  const every = Math.max(1, Math.ceil(points.length / labels));
-  return points.flatMap((point, index): [number, string][] =>
-    index % every === 0 && index <= points.length - every / 2 ? [[index, axisLabel(point.at, isLong(points))]] : [],
+const MINUTE = 60_000;
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 480, 720, 1_440, 2_880, 4_320, 7_200, 14_400].map((minutes) => minutes * MINUTE);
+
+/** Labels at round moments of the reader's clock, at most so many. */
+export function axisTimes(points: Point[], labels: number): [number, string][] {
+  const times = points.map(({ at }) => Date.parse(at));
+  const bucket = (times.at(-1)! - times[0]!) / Math.max(times.length - 1, 1);
+  const whole = bucket * times.length;
+  const step = STEPS.find((size) => size >= bucket && whole / size <= Math.max(labels, 1)) ?? whole;
+  const offset = new Date(times[0] ?? 0).getTimezoneOffset() * MINUTE;
+  const turn = (time: number) => Math.floor((time - offset) / step);
+  const last = times.length - (step / bucket) * LABEL_ROOM;
+  return times.flatMap((time, index): [number, string][] =>
+    index <= last && turn(time) !== turn(index > 0 ? times[index - 1]! : time - bucket) ? [[index, axisLabel(points[index]!.at, isLong(points))]] : [],
   );
 }
 

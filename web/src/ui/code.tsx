@@ -16,6 +16,7 @@ const COLOURS: Record<Token['kind'], string | undefined> = {
 };
 
 const FIRST_CHARACTERS = 16_384;
+const WIDE_CHARACTERS = 60;
 const COLOURED_CHARACTERS_MAX = 32_768;
 
 export function Visible({ text }: { text: string }) {
@@ -55,18 +56,20 @@ const PRE = 'mono overflow-auto rounded-md border border-line bg-sunk p-3 whites
 
 /** A command or a program, with a button that copies it. */
 export function CodeBlock({ text, label, tall = false }: { text: string; label: string; tall?: boolean }) {
+  const isWide = text.split('\n').some((line) => line.length > WIDE_CHARACTERS);
   return (
     <div className="relative flex flex-col gap-1">
+      {/* Where lines may be longer than the room, the button has a place of its own. */}
       <pre
         dir="ltr"
         tabIndex={0}
         role="region"
         aria-label={label}
-        className={`mono overflow-auto rounded-md border border-line bg-sunk p-3 text-left sm:pr-24 ${tall ? 'max-h-[32rem]' : 'max-h-96'}`}
+        className={`mono overflow-auto rounded-md border border-line bg-sunk p-3 text-left ${isWide ? '' : 'sm:pr-24'} ${tall ? 'max-h-[32rem]' : 'max-h-96'}`}
       >
         {text}
       </pre>
-      <div className="order-first self-end sm:absolute sm:top-1.5 sm:right-3">
+      <div className={`order-first self-end ${isWide ? '' : 'sm:absolute sm:top-1.5 sm:right-3'}`}>
         <CopyButton text={text} />
       </div>
     </div>

@@ -3,7 +3,7 @@
 import { useEffect, type ReactNode } from 'react';
 
 export function Page({ title, intro, actions, children, top }: {
-  title: string;
+  title: ReactNode;
   intro?: ReactNode;
   actions?: ReactNode;
   children: ReactNode;
@@ -18,7 +18,7 @@ export function Page({ title, intro, actions, children, top }: {
       <header className="flex flex-wrap items-start justify-between gap-x-4 gap-y-3">
         <div className="min-w-0 flex-1 basis-64">
           <h1 className="text-xl font-semibold tracking-[-0.01em] [overflow-wrap:anywhere]">{title}</h1>
-          {intro && <div className="mt-1 max-w-3xl text-soft">{intro}</div>}
+          {intro && <div className="mt-1 max-w-3xl text-pretty text-soft">{intro}</div>}
         </div>
         {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
       </header>

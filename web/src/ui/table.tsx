@@ -36,7 +36,7 @@ interface TableProps<T> {
   fresh?: ReadonlySet<string>;
   sort?: Sort | undefined;
   onSort?: (sort: Sort | undefined) => void;
-  more?: { has: boolean; busy: boolean; load: () => void };
+  more?: { has: boolean; busy: boolean; load: () => void } | undefined;
 }
 
 const OVERSCAN_ROWS = 12;
@@ -162,7 +162,7 @@ function Head<T>({ header }: { header: import('@tanstack/react-table').Header<T,
       className={meta?.className}
       aria-sort={sorted === 'asc' ? 'ascending' : sorted === 'desc' ? 'descending' : 'none'}
     >
-      <button type="button" className="-mx-1 inline-flex h-7 items-center gap-1 rounded px-1 hover:text-ink" onClick={column.getToggleSortingHandler()}>
+      <button type="button" className={`-mx-1 inline-flex h-7 items-center gap-1 rounded px-1 hover:text-ink ${meta?.className?.includes('text-right') ? 'flex-row-reverse' : ''}`} onClick={column.getToggleSortingHandler()}>
         {content}
         <Icon name={sorted === 'desc' ? 'down' : 'up'} className={`size-3 ${sorted ? '' : 'opacity-0'}`} />
       </button>

@@ -17,7 +17,7 @@ export function Tablist({ label, options, value, onChange, children }: {
           <Tabs.Trigger
             key={option}
             value={option}
-            className="-mb-px h-9 border-b-2 border-transparent px-2.5 text-sm font-medium whitespace-nowrap text-soft -outline-offset-2 hover:text-ink data-[state=active]:border-accent data-[state=active]:text-ink"
+            className="-mb-px h-9 border-b-2 border-transparent px-2.5 text-sm font-medium whitespace-nowrap text-soft -outline-offset-2 hover:text-ink data-[state=active]:border-accent-ink data-[state=active]:text-ink"
           >
             {option}
           </Tabs.Trigger>

@@ -42,8 +42,8 @@ export function Lookup({ title, noun, icon, intro, to, action, command }: Lookup
           )}
           <ul>
             {known.map((entry) => (
-              <li key={entry.id}>
-                <Link to={to} params={{ id: entry.id }} className="flex flex-wrap items-center gap-x-3 gap-y-1 border-b border-line px-4 py-2.5 -outline-offset-2 hover:bg-sunk">
+              <li key={entry.id} className="border-b border-line last:border-0">
+                <Link to={to} params={{ id: entry.id }} className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5 -outline-offset-2 hover:bg-sunk">
                   <Icon name={icon} className="text-soft" />
                   <span className="min-w-0 flex-1 basis-48">
                     <span className="font-medium">{entry.name ? <Stranger text={entry.name} /> : entry.id}</span>{' '}

@@ -103,7 +103,7 @@ function columnsFor(showsOwner: boolean, show: (entry: AuditEntry) => void): Col
         );
       },
     },
-    { id: 'address', header: 'From', meta: { className: 'text-soft mono on-phone-none' }, cell: ({ row: { original } }) => original.address ?? '–' },
+    { id: 'address', header: 'From', meta: { className: 'text-soft on-phone-none' }, cell: ({ row: { original } }) => (original.address ? <code>{original.address}</code> : '–') },
     { id: 'at', header: 'When', meta: { className: 'text-right text-soft max-md:ml-auto' }, cell: ({ row: { original } }) => <Time at={original.at} /> },
   ];
   return columns.filter((column): column is Column<AuditEntry> => column !== false);

@@ -9,7 +9,7 @@ import { Button } from '~/ui/button';
 import { SearchField } from '~/ui/field';
 import { plural } from '~/ui/format';
 import { Empty, Loading, ProblemNote } from '~/ui/notes';
-import { Page } from '~/ui/page';
+import { Filters as FilterBar, Page } from '~/ui/page';
 import { byCategory } from '../endpoints/event-picker';
 
 const route = getRouteApi('/catalogue');
@@ -22,7 +22,9 @@ export function CataloguePage() {
   const search = (text: string) => void navigate({ search: text ? { q: text } : {}, replace: true });
   return (
     <Page title="Event catalogue" top={<Trail here="Event catalogue" />} intro={data && `${plural(data.length, 'event type')}, each with its fields, an example and types for your language.`}>
-      <SearchField label="Search name, title, category or what fires it" value={q} onChange={search} />
+      <FilterBar>
+        <SearchField label="Search name, title, category or what fires it" value={q} onChange={search} />
+      </FilterBar>
       {isPending && <Loading what="the catalogue" />}
       {error && <ProblemNote error={error} retry={() => void refetch()} />}
       {data && groups.length === 0 && (
@@ -35,9 +37,9 @@ export function CataloguePage() {
           <h2 id={anchor(category)} className="mb-2 flex items-baseline gap-2 text-lg font-semibold">
             {category} <span className="text-sm font-normal text-soft">{types.length}</span>
           </h2>
-          <ul className="card grid grid-cols-1 overflow-clip md:grid-cols-2">
+          <ul className="card grid grid-cols-1 gap-px overflow-clip bg-line md:grid-cols-2">
             {types.map((type) => (
-              <li key={type.type} className="-mt-px border-t border-line md:odd:border-r">
+              <li key={type.type} className="bg-surface md:last:odd:col-span-2">
                 <Link to="/catalogue/$type" params={{ type: type.type }} className="flex h-full flex-col px-4 py-3 -outline-offset-2 hover:bg-sunk">
                   <span className="flex flex-wrap items-baseline gap-x-2">
                     <span className="font-medium">{type.title}</span>

@@ -88,6 +88,7 @@ const PHASES = [
 
 function Timings({ attempt }: { attempt: Attempt }) {
   const phases = PHASES.map(([key, label, colour]) => ({ label, colour, ms: attempt.timings[key] ?? null }));
+  const isKept = attempt.timings.waitMs != null && phases.slice(0, 3).every(({ ms }) => ms === null);
   const total = Math.max(attempt.durationMs, phases.reduce((sum, { ms }) => sum + (ms ?? 0), 0), 1);
   return (
     <div className="flex flex-col gap-1.5">
@@ -106,6 +107,7 @@ function Timings({ attempt }: { attempt: Attempt }) {
           <dt className="text-soft">In all</dt>
           <dd>{milliseconds(attempt.durationMs)}</dd>
         </div>
+        {isKept && <div className="text-soft">on a connection that was open already</div>}
       </dl>
     </div>
   );

@@ -17,7 +17,7 @@ export const deliveryColumns: Column<Delivery>[] = [
   {
     id: 'type',
     header: 'Event',
-    meta: { className: 'max-md:flex-1' },
+    meta: { className: 'on-phone-full max-md:order-first' },
     cell: ({ row: { original } }) => (
       <Link to="/deliveries/$id" params={{ id: original.id }} className="row-link block truncate font-medium">
         {original.type}
@@ -43,7 +43,7 @@ export const deliveryColumns: Column<Delivery>[] = [
   {
     id: 'attempts',
     header: 'Attempts',
-    meta: { className: 'text-soft on-phone-full max-md:order-last' },
+    meta: { className: 'text-soft max-md:flex-1' },
     cell: ({ row: { original } }) => (
       <>
         {original.attemptCount}

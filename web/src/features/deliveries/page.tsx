@@ -3,14 +3,16 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, data, type DeliveryDetail, type Endpoint } from '~/api/client';
+import { api, data, isFinal, type DeliveryDetail, type Endpoint } from '~/api/client';
+import { useDeliveryLive } from '~/api/follow';
 import { deliveryQuery, endpointQuery, eventQuery } from '~/api/queries';
 import { useSigned } from '~/app/session';
 import { Trail } from '~/app/layout';
 import { StatusBadge } from '~/ui/badge';
 import { Button, CopyButton } from '~/ui/button';
 import { ConfirmButton } from '~/ui/dialog';
-import { span } from '~/ui/format';
+import { milliseconds, span } from '~/ui/format';
+import { Live } from '~/ui/live';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Card, Facts, Page } from '~/ui/page';
 import { Countdown, Sentence, Time, useNow } from '~/ui/time';
@@ -18,16 +20,20 @@ import { say, sayFault } from '~/ui/toast';
 import { DEFAULT_SCHEDULE } from '../endpoints/schedule';
 import { AttemptView } from './attempt';
 import { curlOf } from './curl';
-import { END_WORDS, isFinal, TRIGGER_WORDS } from './words';
+import { END_WORDS, TRIGGER_WORDS } from './words';
 
 const route = getRouteApi('/deliveries/$id');
-/** While something is still to come. */
+/** While something is still to come and there is no stream. */
 const REFRESH_MS = 2_000;
+/** The stream tells of attempts; that one begins, or that somebody cancelled, it does not. */
+const UNTOLD_REFRESH_MS = 10_000;
 
 export function DeliveryPage() {
   const { id } = route.useParams();
-  const query = useQuery({ ...deliveryQuery(id), refetchInterval: ({ state }) => (state.data && isFinal(state.data) ? false : REFRESH_MS) });
-  const delivery = query.data;
+  const delivery = useQuery(deliveryQuery(id)).data;
+  const live = useDeliveryLive(delivery);
+  const isOver = delivery !== undefined && isFinal(delivery);
+  const query = useQuery({ ...deliveryQuery(id), refetchInterval: isOver ? false : live === 'live' ? UNTOLD_REFRESH_MS : REFRESH_MS });
   const endpoint = useQuery({ ...endpointQuery(delivery?.endpointId ?? ''), enabled: delivery !== undefined, retry: false });
   const event = useQuery({ ...eventQuery(delivery?.eventId ?? ''), enabled: delivery !== undefined && delivery.trigger !== 'test', retry: false });
   if (query.isPending) return <Loading what="the delivery" />;
@@ -48,6 +54,7 @@ export function DeliveryPage() {
         <span className="flex flex-wrap items-center gap-2">
           <StatusBadge status={delivery.status} />
           <code className="[overflow-wrap:anywhere]">{delivery.id}</code>
+          {!isOver && <Live state={live} />}
         </span>
       }
       actions={<Actions delivery={delivery} curl={url && delivery.attempts.length > 0 ? () => curlOf({ url, headers: delivery.attempts.at(-1)!.request.headers, body }) : null} />}
@@ -61,7 +68,7 @@ export function DeliveryPage() {
             ['Event', delivery.trigger === 'test' ? <span key="event"><code>{delivery.eventId}</code> (a test, not among the events)</span> : <Link key="event" to="/events/$id" params={{ id: delivery.eventId }} className="link mono">{delivery.eventId}</Link>],
             ['Sent because of', delivery.retryOf ? <span key="retry">{TRIGGER_WORDS[delivery.trigger]}, of <Link to="/deliveries/$id" params={{ id: delivery.retryOf }} className="link mono">{delivery.retryOf}</Link></span> : TRIGGER_WORDS[delivery.trigger]],
             ['Created', <Time key="created" at={delivery.createdAt} />],
-            delivery.completedAt !== null && ['Finished', <span key="done"><Time at={delivery.completedAt} />, after {span((Date.parse(delivery.completedAt) - Date.parse(delivery.createdAt)) / 1_000)}</span>],
+            delivery.completedAt !== null && ['Finished', <span key="done"><Time at={delivery.completedAt} />, after {lasted(delivery.createdAt, delivery.completedAt)}</span>],
           ]}
         />
       </Card>
@@ -76,6 +83,11 @@ export function DeliveryPage() {
       </ol>
     </Page>
   );
+}
+
+function lasted(from: string, to: string): string {
+  const ms = Date.parse(to) - Date.parse(from);
+  return ms < 10_000 ? milliseconds(ms) : span(ms / 1_000);
 }
 
 function DeliveryTrail({ delivery, endpoint }: { delivery: DeliveryDetail; endpoint: Endpoint | undefined }) {

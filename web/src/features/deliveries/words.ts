@@ -3,7 +3,7 @@
 import type { Delivery } from '~/api/client';
 
 export const TRIGGER_WORDS: Record<Delivery['trigger'], string> = {
-  event: 'Event',
+  event: 'Published event',
   retry: 'Sent again by hand',
   replay: 'Replay',
   test: 'Test',
@@ -19,5 +19,3 @@ export const END_WORDS: Record<EndReason, { short: string; sentence: string }> =
   'by-hand': { short: 'by hand', sentence: 'Somebody cancelled it.' },
   'endpoint-deleted': { short: 'endpoint deleted', sentence: 'Its endpoint was deleted.' },
 };
-
-export const isFinal = ({ status }: Pick<Delivery, 'status'>) => status === 'succeeded' || status === 'failed' || status === 'cancelled';

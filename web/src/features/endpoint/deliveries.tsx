@@ -12,6 +12,7 @@ import { STATUS } from '~/ui/badge';
 import { Button, ButtonLink } from '~/ui/button';
 import { FilterSelect } from '~/ui/field';
 import { Icon } from '~/ui/icon';
+import { Live } from '~/ui/live';
 import { Empty, Loading, ProblemNote } from '~/ui/notes';
 import { Filters as FilterBar } from '~/ui/page';
 import { Table } from '~/ui/table';
@@ -50,7 +51,7 @@ export function EndpointDeliveries() {
           options={[['', 'Any type'], ...(types.data ?? []).map(({ type }) => [type, type] as const)]}
         />
         <FilterSelect label="Time" value={search.since ?? ''} onChange={(value) => set({ since: value || undefined })} options={PERIOD_OPTIONS} />
-        <span className="sm:flex-1" />
+        <span className="flex-1 max-sm:hidden" />
         {mayManage && <BulkResend deliveries={rows} />}
         <LiveSwitch state={wished ? tail.state : 'off'} onChange={(on) => set({ live: on ? undefined : '0' })} />
       </FilterBar>
@@ -101,7 +102,6 @@ function useTail(endpointId: string, enabled: boolean, wants: (delivery: Deliver
     endpointId,
     enabled,
     onMessage: (message) => {
-      if (message.event === 'endpoint' && !('deleted' in message.data)) client.setQueryData(['endpoint', endpointId], message.data);
       if (message.event !== 'attempt' || message.data.delivery.endpointId !== endpointId) return;
       const { delivery } = message.data;
       setArrived((old) => new Map([...[...old].slice(-TAIL_ROWS_MAX), [delivery.id, delivery]]));
@@ -128,22 +128,10 @@ function later(listed: Delivery, told: Delivery | undefined): Delivery {
   return told && told.attemptCount >= listed.attemptCount && !listed.completedAt ? told : listed;
 }
 
-const LIVE_WORDS: Record<LiveState, [word: string, dot: string]> = {
-  off: ['Live tail off', 'bg-idle-mark'],
-  connecting: ['Connecting…', 'bg-warn-mark'],
-  live: ['Live', 'bg-ok-mark animate-[pulse_2s_ease-in-out_infinite]'],
-  reconnecting: ['Connection lost, reconnecting…', 'bg-warn-mark'],
-  unavailable: ['Refreshes every 5 s', 'bg-info-mark'],
-};
-
 export function LiveSwitch({ state, onChange }: { state: LiveState; onChange: (on: boolean) => void }) {
-  const [word, dot] = LIVE_WORDS[state];
   return (
     <div className="flex items-center gap-2">
-      <span role="status" className="inline-flex items-center gap-2 text-sm text-soft">
-        <i className={`size-2 rounded-full ${dot}`} aria-hidden="true" />
-        {word}
-      </span>
+      <Live state={state} />
       <Button small aria-pressed={state !== 'off'} onClick={() => onChange(state === 'off')}>
         <Icon name={state === 'off' ? 'right' : 'pause'} /> {state === 'off' ? 'Follow live' : 'Pause'}
       </Button>

@@ -23,7 +23,7 @@ export const OUTCOME_SERIES: Series[] = [
   { key: 'succeeded', label: 'Succeeded', colour: 'var(--ok-mark)' },
   { key: 'http-error', label: 'HTTP error', colour: 'var(--chart-http)' },
   { key: 'timeout', label: 'Timeout', colour: 'var(--chart-timeout)' },
-  { key: 'network', label: 'DNS, connect, TLS, protocol', colour: 'var(--chart-network)' },
+  { key: 'network', label: 'Network', colour: 'var(--chart-network)' },
   { key: 'blocked', label: 'Blocked', colour: 'var(--chart-blocked)' },
 ];
 
@@ -48,7 +48,7 @@ export function Overview() {
             to="."
             search={{ window: option }}
             aria-current={option === window ? 'true' : undefined}
-            className="rounded-md px-3 py-1 text-sm font-medium whitespace-nowrap text-soft hover:text-ink aria-[current=true]:bg-surface aria-[current=true]:text-ink aria-[current=true]:shadow-raised"
+            className="rounded-md px-3 py-1 text-sm font-medium whitespace-nowrap text-soft hover:text-ink aria-[current=true]:bg-surface aria-[current=true]:text-ink aria-[current=true]:ring-1 aria-[current=true]:ring-strong/60"
           >
             {WINDOW_WORDS[option]}
           </Link>
@@ -109,9 +109,9 @@ function Failures({ stats }: { stats: EndpointStats }) {
   const all = failures.reduce((sum, [, value]) => sum + value, 0);
   return (
     <Card title="What went wrong">
-      <ul className="flex flex-col gap-2">
+      <ul className="grid gap-x-4 gap-y-2 max-sm:grid-cols-[1fr_auto] sm:grid-cols-[auto_1fr_auto]">
         {failures.map(([outcome, value]) => (
-          <li key={outcome} className="grid grid-cols-[1fr_auto] items-center gap-x-4 gap-y-1 sm:grid-cols-[16rem_1fr_auto]">
+          <li key={outcome} className="col-span-full grid grid-cols-subgrid items-center gap-y-1">
             <span>
               <strong className="font-medium">{OUTCOMES[outcome].word}</strong> <span className="text-sm text-soft">{OUTCOMES[outcome].says}</span>
             </span>

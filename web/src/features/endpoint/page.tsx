@@ -1,13 +1,15 @@
 // One endpoint: its head, its tabs.
 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { getRouteApi, Link, Outlet } from '@tanstack/react-router';
+import { getRouteApi, Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { api, data, type Endpoint } from '~/api/client';
+import { useEndpointLive } from '~/api/follow';
 import { endpointQuery } from '~/api/queries';
 import { useSigned } from '~/app/session';
 import { Trail } from '~/app/layout';
 import { HealthBadge } from '~/ui/badge';
 import { ButtonLink, CopyButton } from '~/ui/button';
+import { Stranger } from '~/ui/code';
 import { ConfirmButton } from '~/ui/dialog';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Page } from '~/ui/page';
@@ -15,10 +17,13 @@ import { For, Sentence } from '~/ui/time';
 import { say } from '~/ui/toast';
 
 const route = getRouteApi('/endpoints/$id');
+/** Without the stream. */
+const REFRESH_MS = 10_000;
 
 export function EndpointPage() {
   const { id } = route.useParams();
-  const { data: endpoint, error, isPending, refetch } = useQuery({ ...endpointQuery(id), refetchInterval: 10_000 });
+  const live = useEndpointLive(id);
+  const { data: endpoint, error, isPending, refetch } = useQuery({ ...endpointQuery(id), refetchInterval: live === 'live' ? false : REFRESH_MS });
   const top = <Trail here={endpoint?.description || hostOf(endpoint?.url) || 'Endpoint'} up={[{ to: '/endpoints', label: 'Endpoints' }]} />;
   if (isPending) return <Loading what="the endpoint" />;
   if (!endpoint) {
@@ -30,9 +35,9 @@ export function EndpointPage() {
   }
   return (
     <Page
-      title={endpoint.url}
+      title={endpoint.description ? <Stranger text={endpoint.description} /> : endpoint.url}
       top={top}
-      intro={endpoint.description && <bdi>{endpoint.description}</bdi>}
+      intro={endpoint.description && <span className="mono [overflow-wrap:anywhere]">{endpoint.url}</span>}
       actions={<Actions endpoint={endpoint} />}
     >
       {error && <ProblemNote error={error} retry={() => void refetch()} />}
@@ -47,11 +52,12 @@ const hostOf = (url: string | undefined) => (url && URL.canParse(url) ? new URL(
 
 function Actions({ endpoint }: { endpoint: Endpoint }) {
   const { mayManage } = useSigned();
+  const isTesting = useRouterState({ select: ({ location }) => location.pathname.endsWith('/test') });
   return (
     <>
       <CopyButton text={endpoint.id} label="Copy id" small={false} />
       {mayManage && <Switch endpoint={endpoint} />}
-      {mayManage && (
+      {mayManage && !isTesting && (
         <ButtonLink look="primary" icon="send" to="/endpoints/$id/test" params={{ id: endpoint.id }}>
           Send test
         </ButtonLink>
@@ -130,7 +136,7 @@ function Tabs({ id }: { id: string }) {
           to={to}
           params={{ id }}
           activeOptions={{ exact: to === '/endpoints/$id', includeSearch: false }}
-          className="-mb-px flex h-10 items-center border-b-2 border-transparent px-3 font-medium whitespace-nowrap text-soft hover:text-ink [&.active]:border-accent [&.active]:text-ink"
+          className="-mb-px flex h-10 items-center border-b-2 border-transparent px-3 font-medium whitespace-nowrap text-soft hover:text-ink [&.active]:border-accent-ink [&.active]:text-ink"
         >
           {label}
         </Link>

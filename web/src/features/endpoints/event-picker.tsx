@@ -55,11 +55,11 @@ export function EventPicker({ value, onChange, faults }: PickerProps) {
           </div>
           {isPending && <Loading what="the catalogue" />}
           {error && <ProblemNote error={error} retry={() => void refetch()} />}
-          <div className="grid max-h-[30rem] grid-cols-1 gap-x-6 overflow-y-auto rounded-md border border-line sm:grid-cols-2" tabIndex={0} role="group" aria-label="Event types by category">
+          <div className="grid max-h-[30rem] grid-cols-1 gap-px overflow-y-auto bg-line rounded-md border border-line sm:grid-cols-2" tabIndex={0} role="group" aria-label="Event types by category">
             {groups.map(([category, types]) => (
               <Category key={category} category={category} types={types} chosen={chosen} set={set} />
             ))}
-            {data && groups.length === 0 && <p className="hint p-4 sm:col-span-2">No type matches “{search}”.</p>}
+            {data && groups.length === 0 && <p className="hint bg-surface p-4 sm:col-span-2">No type matches “{search}”.</p>}
           </div>
         </>
       )}
@@ -77,7 +77,7 @@ function Category({ category, types, chosen, set }: {
   const on = names.filter((name) => chosen.has(name)).length;
   const isAll = on === names.length;
   return (
-    <div role="group" aria-label={category} className="border-b border-line px-3 py-2">
+    <div role="group" aria-label={category} className="bg-surface px-3 py-2 sm:last:odd:col-span-2">
       <div className="flex min-h-7 items-center justify-between gap-2">
         <p className="eyebrow">
           {category} <span className="font-normal">{on > 0 && `${on}/${names.length}`}</span>

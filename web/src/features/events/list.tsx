@@ -32,7 +32,7 @@ export function EventsPage() {
     locationId: showsOwner ? search.locationId : undefined,
     undelivered: search.undelivered === 'true' ? true : undefined,
   };
-  const list = useInfiniteQuery({ ...listQuery('/v1/events', filters), refetchInterval: 15_000 });
+  const list = useInfiniteQuery({ ...listQuery('/v1/events', filters), refetchInterval: ({ state }) => ((state.data?.pages.length ?? 0) > 1 ? false : REFRESH_MS) });
   const rows = useMemo(() => rowsOf(list.data), [list.data]);
   const columns = useMemo(() => columnsFor(showsOwner), [showsOwner]);
   const set = (change: Partial<typeof search>) => void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
@@ -76,6 +76,9 @@ export function EventsPage() {
     </Page>
   );
 }
+
+/** The stream does not tell of events. Who has read far back is not sent there again and again. */
+const REFRESH_MS = 15_000;
 
 const rowId = ({ id }: EventRow) => id;
 

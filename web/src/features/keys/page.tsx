@@ -60,6 +60,9 @@ export function ApiKeysPage() {
 
 const rowId = ({ id }: ApiKey) => id;
 
+/** In the order in which they give more. */
+const PERMISSIONS = ['view', 'manage', 'publish'] as const;
+
 function HowTo() {
   const { owner } = useSigned();
   const body = `{"name": "CRM sync", "${owner.kind}Id": "${owner.id}", "permissions": ["view"]}`;
@@ -102,16 +105,10 @@ function columnsFor(mayManage: boolean): Column<ApiKey>[] {
       id: 'permissions',
       header: 'May',
       cell: ({ row: { original } }) => (
-        <span className="flex flex-wrap gap-1">
-          {original.permissions.map((permission) => (
-            <span key={permission} className="chip">
-              {permission}
-            </span>
-          ))}
-        </span>
+        <span className="text-soft">{PERMISSIONS.filter((permission) => original.permissions.includes(permission)).join(', ')}</span>
       ),
     },
-    { id: 'used', header: 'Last used', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => (original.lastUsedAt ? <><span className="md:hidden">used </span><Ago at={original.lastUsedAt} /></> : 'never used') },
+    { id: 'used', header: 'Last used', meta: { className: 'text-soft whitespace-nowrap' }, cell: ({ row: { original } }) => (original.lastUsedAt ? <><span className="md:hidden">used </span><Ago at={original.lastUsedAt} /></> : 'never used') },
     { id: 'expires', header: 'Valid until', meta: { className: 'text-soft on-phone-none' }, cell: ({ row: { original } }) => <Expiry at={original.expiresAt} /> },
   ];
   if (mayManage) {

@@ -45,7 +45,7 @@ function pointsOf({ series, bucketSeconds }: SystemState) {
   }));
 }
 
-const rate = (perSecond: number) => `${perSecond < 10 ? perSecond.toFixed(1) : count(Math.round(perSecond))}/s`;
+const rate = (perSecond: number) => `${perSecond < 10 ? Number(perSecond.toFixed(1)) : count(Math.round(perSecond))}/s`;
 
 function State({ state }: { state: SystemState }) {
   const points = useMemo(() => pointsOf(state), [state]);

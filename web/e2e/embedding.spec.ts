@@ -1,0 +1,99 @@
+// The console in a page of another origin: docs/embedding's own host, which may or may not show it.
+
+import { spawn } from 'node:child_process';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { Page } from '@playwright/test';
+import { findings } from './axe';
+import { endpointFor, expect, newLocation, started, test, until, type Hoopoe } from './hoopoe';
+
+const HOST = fileURLToPath(new URL('../../docs/embedding/host.mjs', import.meta.url));
+const LOGO = fileURLToPath(new URL('../src/app/icon.svg', import.meta.url));
+
+async function freePort(): Promise<number> {
+  const server = http.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** The CRM: its page at an origin of its own. */
+async function hosting({ url, key }: Hoopoe, locationId: string, port = 0) {
+  const env = { ...process.env, HOOPOE_URL: url, HOOPOE_API_KEY: key, LOCATION_ID: locationId, PORT: String(port) };
+  const child = spawn(process.execPath, [HOST], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const [, origin = ''] = await until(child, /on (http:\S+)/);
+  return { origin, stop: () => new Promise((resolve) => child.once('exit', resolve) && child.kill()) };
+}
+
+test('in the frame of an allowed page one signs in, sees the endpoints and changes one', async ({ page, receiver }) => {
+  const port = await freePort();
+  const { hoopoe, stop } = await started(['--frame-ancestor', `http://127.0.0.1:${port}`]);
+  const locationId = newLocation();
+  await hoopoe.call('POST', '/v1/endpoints', { locationId, url: receiver.url, eventTypes: ['ContactCreate'], description: 'Books' });
+  const host = await hosting(hoopoe, locationId, port);
+  await page.goto(host.origin);
+  const frame = page.frameLocator('iframe[title="Webhooks"]');
+  await expect(frame.getByRole('heading', { level: 1, name: 'Endpoints' })).toBeVisible();
+  await expect(frame.getByText('May view and manage')).toHaveCount(0);
+  await frame.getByRole('table', { name: 'Endpoints' }).getByRole('link').click();
+  await frame.getByRole('button', { name: 'Disable' }).click();
+  await frame.getByRole('dialog').getByRole('button', { name: 'Disable' }).click();
+  await expect(frame.getByText('Disabled: nothing is sent until you enable it.')).toBeVisible();
+  const { data } = await hoopoe.call<{ data: { enabled: boolean }[] }>('GET', `/v1/endpoints?locationId=${locationId}`);
+  expect(data.map(({ enabled }) => enabled)).toEqual([false]);
+  // Loaded anew, the page brings a new link, and the person is in again.
+  await page.reload();
+  await expect(frame.getByRole('table', { name: 'Endpoints' })).toContainText('Disabled');
+  await host.stop();
+  await stop();
+});
+
+test('a page that was not allowed gets an empty frame from the browser', async ({ page, faults }) => {
+  const { hoopoe, stop } = await started(['--frame-ancestor', 'https://crm.example.com']);
+  const host = await hosting(hoopoe, newLocation());
+  const refused = page.waitForEvent('console', (message) => /frame-ancestors/.test(message.text()));
+  await page.goto(host.origin);
+  expect((await refused).text()).toContain(hoopoe.url);
+  const inside = page.frames().find((frame) => frame !== page.mainFrame());
+  expect(inside?.url()).toMatch(/^chrome-error:/);
+  faults.length = 0;
+  await host.stop();
+  await stop();
+});
+
+test('name, logo and colour are the platform’s own', async ({ page }) => {
+  const { hoopoe, stop } = await started(['--brand-name', 'Example CRM', '--brand-logo', LOGO, '--brand-color', '#ffe600']);
+  await page.goto(await hoopoe.loginLink({ locationId: newLocation() }));
+  const logo = page.getByRole('link', { name: 'Example CRM' }).locator('img');
+  await expect(logo).toBeVisible();
+  await expect.poll(() => logo.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
+  await expect.poll(() => accentOf(page)).toBe('#ffe600');
+  await stop();
+});
+
+test('whatever the colour, axe finds every text readable, light and dark', async ({ page, signIn, receiver, hoopoe }) => {
+  test.setTimeout(120_000);
+  const locationId = newLocation();
+  const endpoint = await endpointFor(hoopoe, receiver.url, { locationId, description: 'Books' });
+  await signIn({ locationId });
+  const found: string[] = [];
+  // Hard to read on white, hard to read on black, in between, and the usual.
+  for (const accent of ['#ffe600', '#120038', '#777777', '#ff2d55', '#7a3cff']) {
+    await page.route('**/brand.json', (route) => route.fulfill({ json: { name: 'Example CRM', logo: null, colors: { accent }, dev: true } }));
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      for (const path of ['/endpoints', `/endpoints/${endpoint.id}`]) {
+        await page.goto(path);
+        await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+        await expect.poll(() => accentOf(page)).toBe(accent);
+        found.push(...(await findings(page)).map((finding) => `${accent} ${colorScheme}: ${finding}`));
+      }
+    }
+    await page.unroute('**/brand.json');
+  }
+  expect(found).toEqual([]);
+});
+
+const accentOf = (page: Page) => page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--accent').trim());
