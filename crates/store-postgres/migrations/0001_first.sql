@@ -17,6 +17,8 @@ insert into counters (name, value) values ('revision', 0), ('pruned', 0), ('fenc
 -- A process that comes back gets another `fence`.
 create table nodes (
     fence       bigint primary key,
+    -- No two that live have the same: their ids are told apart by it.
+    slot        smallint not null unique,
     name        text not null,
     version     text not null,
     started_at  bigint not null,
@@ -139,7 +141,8 @@ create table endpoints (
     owner_kind      text not null,
     owner_id        text not null,
     url             text not null,
-    description     text not null,
+    -- Bytes, for text may hold anything but the zero that may stand in a description.
+    description     bytea not null,
     subscription    bytea,
     headers         bytea,
     retry_schedule  text,

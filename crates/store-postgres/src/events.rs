@@ -20,7 +20,7 @@ use crate::keys::{KeyRange, Keys, LookUp, STREAMS_MAX, Source, Value, source};
 use crate::log;
 use crate::scope::{locations_of, visible_endpoints};
 use crate::session::Session;
-use crate::tx::{reading};
+use crate::tx::reading;
 
 #[async_trait]
 impl Events for PostgresStore {

@@ -29,6 +29,7 @@ mod scope;
 mod sealing;
 mod session;
 mod sessions;
+mod stats;
 mod tallies;
 mod tenants;
 mod tls;
@@ -58,6 +59,8 @@ use crate::nodes::Node;
 pub use crate::open::{OpenError, Settings, SkewCheck, migrate};
 use crate::pool::Pool;
 use crate::publisher::Publisher;
+use crate::stats::Stats;
+pub use crate::stats::StatsView;
 
 /// The store in one PostgreSQL database, as one of its nodes sees it. Dropping it without
 /// [`close`](store::maintenance::Maintenance::close) is a crash: what it holds is taken over when its lease ends.
@@ -79,6 +82,7 @@ pub(crate) struct Shared {
     pub days: Days,
     pub follower: Follower,
     pub publisher: Publisher,
+    pub stats: Stats,
     pub clock: Arc<dyn Clock>,
     /// One at a time on this node: changes of what memory holds.
     changes: Semaphore,
@@ -110,6 +114,11 @@ impl PostgresStore {
     /// An [`OpenError`] that says what to do. No data was changed but by the migrations.
     pub async fn open(settings: Settings) -> Result<Arc<Self>, OpenError> {
         open::open(settings).await.map(Arc::new)
+    }
+
+    /// Counters of the group commit, for metrics.
+    pub fn stats(&self) -> StatsView {
+        self.shared.stats.view(self.shared.pool.idle())
     }
 
     fn start(shared: Shared, receiver: publisher::Calls) -> Self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use domain::id::{ID_SLOTS, IdSource};
 use domain::limits::{DATABASE_CALL_MS_MAX, LEASE_MS, LEASE_RENEWAL_MS};
 use domain::time::Timestamp;
 use store::backend::days::day_at;
@@ -13,16 +14,20 @@ use store::queue::Claim;
 
 use crate::Shared;
 use crate::fault::Fault;
-use crate::session::{Session, within};
+use crate::session::{Param, Session, within};
 
 /// Of a claim's 63 bits the lower ones count a node's transactions, enough for thirty years at a thousand a second; the others
 /// are its fence.
 const COUNT_BITS: u32 = 40;
+const TOO_MANY: &str = "as many nodes as there may be are running already";
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
-pub(crate) const REGISTER: &str = "with fence as (update counters set value = value + 1 where name = 'fence' returning value) \
-    insert into nodes (fence, name, version, started_at, lease_until) select value, $1, $2, $3, $4 from fence \
-    returning fence";
+/// In one go, since the counter's row is held until it is done: no two find the same slot free.
+pub(crate) const NEXT_FENCE: &str =
+    "update counters set value = value + 1 where name = 'fence' returning value";
+pub(crate) const REGISTER: &str = "insert into nodes (fence, slot, name, version, started_at, lease_until) \
+    select $1, min(slot)::smallint, $2, $3, $4, $5 from generate_series(0, $6::integer - 1) as u (slot) \
+    where not exists (select from nodes where nodes.slot = u.slot) having min(slot) is not null returning slot";
 pub(crate) const RENEW: &str = "update nodes set lease_until = $2 where fence = $1";
 pub(crate) const LEAVE: &str = "delete from nodes where fence = $1";
 /// `skip locked`: what another one is taking over is in good hands.
@@ -41,14 +46,20 @@ pub(crate) const ADOPT: &str = "with left_over as (delete from held \
 pub(crate) struct Node {
     name: String,
     started_at: Timestamp,
+    /// Of this process: they keep to the node's slot.
+    ids: Arc<IdSource>,
     fence: AtomicI64,
     count: AtomicI64,
 }
 
 impl Node {
     /// Joins the others.
-    pub(crate) async fn join(session: &Session, name: String, now: Timestamp) -> Result<Self, Fault> {
-        let node = Self { name, started_at: now, fence: AtomicI64::new(0), count: AtomicI64::new(0) };
+    pub(crate) async fn join(
+        session: &Session,
+        (name, ids): (String, Arc<IdSource>),
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let node = Self { name, started_at: now, ids, fence: AtomicI64::new(0), count: AtomicI64::new(0) };
         node.register(session, now).await?;
         Ok(node)
     }
@@ -65,10 +76,15 @@ impl Node {
 
     async fn register(&self, session: &Session, now: Timestamp) -> Result<(), Fault> {
         let (started_at, lease_until) = (self.started_at.as_millis(), now.plus_millis(LEASE_MS).as_millis());
-        let version = env!("CARGO_PKG_VERSION");
-        let row = session.find(REGISTER, &[&self.name, &version, &started_at, &lease_until]).await?;
-        let row = row.ok_or(Fault::Damaged("counter of fences"))?;
-        self.fence.store(row.get(0), Ordering::Relaxed);
+        let (version, slots) = (env!("CARGO_PKG_VERSION"), i32::from(ID_SLOTS));
+        session.run("begin").await?;
+        let row = session.find(NEXT_FENCE, &[]).await?.ok_or(Fault::Damaged("counter of fences"))?;
+        let fence: i64 = row.get(0);
+        let values: [Param<'_>; 6] = [&fence, &self.name, &version, &started_at, &lease_until, &slots];
+        let row = session.find(REGISTER, &values).await?.ok_or(Fault::Away(TOO_MANY))?;
+        session.run("commit").await?;
+        self.ids.keep_to(row.get::<_, i16>(0).try_into().unwrap_or(0));
+        self.fence.store(fence, Ordering::Relaxed);
         Ok(())
     }
 

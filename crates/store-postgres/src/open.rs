@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::id::IdSource;
 use domain::limits::{CLOCK_SKEW_MS_MAX, DATABASE_CONNECT_MS_MAX};
 use domain::time::{Clock, Timestamp};
 use parking_lot::Mutex;
 use store::StoreError;
-use store::backend::days::day_at;
 use store::backend::memory::Memory;
 use store::vault::Vault;
 use tokio::sync::Semaphore;
@@ -24,6 +24,7 @@ use crate::nodes::{self, Node};
 use crate::pool::Pool;
 use crate::publisher;
 use crate::session::{Session, Target};
+use crate::stats::Stats;
 use crate::tls::Tls;
 use crate::tx::Snapshot;
 use crate::{PostgresStore, Shared};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub vault: Vault,
     /// What this node is called in the list of nodes.
     pub node_name: String,
+    /// Those that this process makes ids with: they keep to the node's slot, so that no other node makes the same.
+    pub ids: Arc<IdSource>,
     /// For leases and for the days that are made ahead.
     pub clock: Arc<dyn Clock>,
     pub skew: SkewCheck,
@@ -126,14 +129,13 @@ pub(crate) async fn open(settings: Settings) -> Result<PostgresStore, OpenError>
     }
     nodes::adopt(&session, now).await.map_err(failed("taking over what was left unfinished"))?;
     let (pool, days, memory) = (Pool::new(target), Days::default(), Memory::default());
-    let today = day_at(now);
-    days.ensure(&pool, [today, today + 1]).await.map_err(failed("making the day's partitions"))?;
     let seen = load(&pool, &settings.vault, &memory).await.map_err(|fault| match fault {
         Fault::Vault(store::vault::VaultFault::OtherKey) => OpenError::WrongMasterKey,
         other => failed("loading what memory holds")(other),
     })?;
-    let node =
-        Node::join(&session, settings.node_name, now).await.map_err(failed("joining the other nodes"))?;
+    let node = Node::join(&session, (settings.node_name, settings.ids), now)
+        .await
+        .map_err(failed("joining the other nodes"))?;
     let (publisher, calls) = publisher::channel();
     let shared = Shared {
         pool,
@@ -143,6 +145,7 @@ pub(crate) async fn open(settings: Settings) -> Result<PostgresStore, OpenError>
         days,
         follower: Follower::at(seen),
         publisher,
+        stats: Stats::default(),
         clock: settings.clock,
         changes: Semaphore::new(1),
         records: Semaphore::new(1),

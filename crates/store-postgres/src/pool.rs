@@ -66,6 +66,10 @@ impl Pool {
         self.idle.lock().clear();
     }
 
+    pub(crate) fn idle(&self) -> usize {
+        self.idle.lock().len()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.free.is_closed()
     }

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use domain::event::Fate;
 use domain::limits::{
@@ -117,8 +118,10 @@ impl Call {
 
 async fn store_group(shared: &Shared, group: Vec<Call>) {
     let (group, again) = one_of_each_key(group);
+    let began = Instant::now();
     match store_bounded(shared, &group).await {
         Ok(stored) => {
+            shared.stats.committed(group.len(), began.elapsed());
             for call in group {
                 let is_taken = call.keep.as_ref().is_some_and(|keep| !stored.taken.contains(&keep.key));
                 call.answer(if is_taken { Err(StoreError::KeyUsed) } else { Ok(stored.claim) });
@@ -129,7 +132,10 @@ async fn store_group(shared: &Shared, group: Vec<Call>) {
                 Box::pin(store_group(shared, vec![call])).await;
             }
         }
-        Err(fault) => answer_all(group, fault),
+        Err(fault) => {
+            shared.stats.lost();
+            answer_all(group, fault);
+        }
     }
     if !again.is_empty() {
         Box::pin(store_group(shared, again)).await;

@@ -90,6 +90,19 @@ impl Session {
         Ok(self.client.execute(&statement, params).await?)
     }
 
+    /// The first column of a statement that cannot be prepared.
+    #[cfg(test)]
+    pub(crate) async fn text_rows(&self, sql: &str) -> Result<Vec<String>, Fault> {
+        let messages = self.client.simple_query(sql).await?;
+        let text = |message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => {
+                tokio_postgres::SimpleQueryRow::get(&row, 0).map(str::to_owned)
+            }
+            _ => None,
+        };
+        Ok(messages.into_iter().filter_map(text).collect())
+    }
+
     async fn statement(&self, sql: &str) -> Result<Statement, Fault> {
         if let Some(known) = self.statements.lock().get(sql) {
             return Ok(known.clone());

@@ -19,7 +19,7 @@ use crate::PostgresStore;
 use crate::fault::Fault;
 use crate::scope::endpoint_id;
 use crate::session::Session;
-use crate::tx::{reading};
+use crate::tx::reading;
 
 /// Of one endpoint, in some spans.
 pub(crate) const ROWS: &str = "select t.grain, t.at, t.tally from unnest($1::smallint[], $2::bigint[]) as u (grain, at) \

@@ -38,6 +38,7 @@ async fn open(database: &Database, vault: &Vault, now: Timestamp) -> Arc<Postgre
         url: database.url(),
         vault: vault.clone(),
         node_name: "node".to_owned(),
+        ids: Arc::new(testkit::seeded_ids()),
         clock: Arc::new(ManualClock::at(now)),
         skew: SkewCheck::Ignore,
     };
