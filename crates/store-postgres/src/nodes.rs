@@ -11,6 +11,7 @@ use domain::limits::{DATABASE_CALL_MS_MAX, LEASE_MS, LEASE_RENEWAL_MS};
 use domain::time::Timestamp;
 use store::backend::days::day_at;
 use store::queue::Claim;
+use tokio::sync::Notify;
 
 use crate::Shared;
 use crate::fault::Fault;
@@ -48,6 +49,8 @@ pub(crate) struct Node {
     started_at: Timestamp,
     /// Of this process: they keep to the node's slot.
     ids: Arc<IdSource>,
+    /// Something was taken over.
+    adopted: Notify,
     fence: AtomicI64,
     count: AtomicI64,
 }
@@ -59,7 +62,14 @@ impl Node {
         (name, ids): (String, Arc<IdSource>),
         now: Timestamp,
     ) -> Result<Self, Fault> {
-        let node = Self { name, started_at: now, ids, fence: AtomicI64::new(0), count: AtomicI64::new(0) };
+        let node = Self {
+            name,
+            started_at: now,
+            ids,
+            adopted: Notify::new(),
+            fence: AtomicI64::new(0),
+            count: AtomicI64::new(0),
+        };
         node.register(session, now).await?;
         Ok(node)
     }
@@ -101,15 +111,21 @@ impl Node {
         Ok(())
     }
 
+    /// Resolves after something was taken over.
+    pub(crate) async fn adopted(&self) {
+        self.adopted.notified().await;
+    }
+
     /// Leaves the others, and what is still held to them.
     pub(crate) async fn leave(&self, session: &Session, now: Timestamp) -> Result<(), Fault> {
         session.execute(LEAVE, &[&self.fence()]).await?;
-        adopt(session, now).await
+        adopt(session, now).await?;
+        Ok(())
     }
 }
 
-/// Takes over what nodes held whose lease has ended. Everything is due at once.
-pub(crate) async fn adopt(session: &Session, now: Timestamp) -> Result<(), Fault> {
+/// Takes over what nodes held whose lease has ended; how many deliveries. Everything is due at once.
+pub(crate) async fn adopt(session: &Session, now: Timestamp) -> Result<u64, Fault> {
     session.run("begin").await?;
     for row in session.query(END_LEASES, &[&now.as_millis()]).await? {
         let (fence, node): (i64, String) = (row.get(0), row.get(1));
@@ -120,7 +136,7 @@ pub(crate) async fn adopt(session: &Session, now: Timestamp) -> Result<(), Fault
     if adopted > 0 {
         tracing::info!(deliveries = adopted, "took over what a node left");
     }
-    Ok(())
+    Ok(adopted)
 }
 
 /// The task that keeps this node's lease and looks after those of others.
@@ -148,7 +164,9 @@ async fn look_after(shared: &Shared) -> Result<(), Fault> {
     let session = shared.pool.get().await?;
     let now = shared.clock.now();
     shared.node.renew(&session, now).await?;
-    adopt(&session, now).await?;
+    if adopt(&session, now).await? > 0 {
+        shared.node.adopted.notify_one();
+    }
     session.keep();
     // Tomorrow's before anybody needs it.
     shared.days.ensure(&shared.pool, [day_at(now), day_at(now) + 1]).await

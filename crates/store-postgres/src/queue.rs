@@ -138,6 +138,10 @@ impl Queue for PostgresStore {
         self.write("recording a test", store).await
     }
 
+    async fn more_is_due(&self) {
+        self.shared.node.adopted().await;
+    }
+
     async fn queue_length(&self) -> Result<u64, StoreError> {
         let count = reading(|session| {
             Box::pin(async move {
