@@ -1,9 +1,13 @@
 # Every command of the project. What is longer than a line is in scripts/.
 
-.PHONY: run test check fmt gen bench bench-store fuzz soak
+.PHONY: run console test check fmt gen bench bench-store fuzz soak
 
-run: ## Builds and starts a server for local work; ARGS="--listen 127.0.0.1:9999" adds flags
+run: ## Builds console and server and starts it for local work; ARGS="--listen 127.0.0.1:9999" adds flags
+	scripts/console
 	cargo run --release --locked -p hoopoe -- serve --dev $(ARGS)
+
+console: ## Builds the web console alone
+	scripts/console
 
 test: ## Every check and every test but the long ones
 	scripts/test

@@ -52,7 +52,9 @@ impl SourceFile {
 
     /// Written by a program: style is that program's business.
     pub(crate) fn is_generated(&self) -> bool {
-        self.path.contains("/generated/") || self.path.contains(".gen.")
+        self.path.contains("/generated/")
+            || self.path.contains(".gen.")
+            || self.text.starts_with("// Generated from ")
     }
 }
 

@@ -30,8 +30,7 @@ pub(crate) struct Caller {
     pub(crate) scope: Scope,
     who: Who,
     from: From,
-    /// Of the token's hash: tells callers apart and tells nothing of the token.
-    pub(crate) token_tag: u64,
+    token_hash: [u8; 32],
 }
 
 #[derive(Debug, Clone)]
@@ -64,8 +63,28 @@ impl From {
 
 impl Caller {
     fn new(scope: Scope, who: Who, from: From, token_hash: &[u8; 32]) -> Self {
-        let tag = token_hash.first_chunk().copied().unwrap_or_default();
-        Self { scope, who, from, token_tag: u64::from_be_bytes(tag) }
+        Self { scope, who, from, token_hash: *token_hash }
+    }
+
+    /// Of the token's hash: tells callers apart and tells nothing of the token.
+    pub(crate) fn token_tag(&self) -> u64 {
+        u64::from_be_bytes(self.token_hash.first_chunk().copied().unwrap_or_default())
+    }
+
+    /// Whether the key or the session that it came with would be let in now. For what outlives its request.
+    pub(crate) fn is_still_valid(&self, api: &Api) -> bool {
+        let now = api.clock.now();
+        match self.who {
+            Who::PlatformKey => true,
+            Who::ApiKey(_) => {
+                let key = api.store.api_key_by_hash(&self.token_hash);
+                key.is_some_and(|key| key.value.is_valid_at(now))
+            }
+            Who::Session(_) => {
+                let session = api.store.session_by_hash(&self.token_hash);
+                session.is_some_and(|session| session.value.is_valid_at(now))
+            }
+        }
     }
 
     /// `platform`, or kind and id such as `location:ve9EPM428h8vShlRW1KT`.
@@ -99,6 +118,14 @@ impl Caller {
             Who::Session(session) => &session.value.granted_by,
         };
         if self.scope == *scope { granted_by.clone() } else { self.scope.clone() }
+    }
+
+    /// For what is not written down in the audit log, where the store asks the same: a body may have been long on its way.
+    ///
+    /// # Errors
+    /// The key or session ended since the request began.
+    pub(crate) fn must_still_be_valid(&self, api: &Api) -> Result<(), Problem> {
+        if self.is_still_valid(api) { Ok(()) } else { Err(gone()) }
     }
 
     /// When the key that calls ends: what it makes ends no later.
@@ -243,7 +270,7 @@ fn authenticate(api: &Api, asked: Asked<'_>) -> Result<Caller, Problem> {
     Ok(caller)
 }
 
-fn by_token(api: &Api, token: &[u8], from: From) -> Result<Caller, Problem> {
+pub(crate) fn by_token(api: &Api, token: &[u8], from: From) -> Result<Caller, Problem> {
     let hash: [u8; 32] = Sha256::digest(token).into();
     let now = api.clock.now();
     if api.platform_key_hash.is_some_and(|known| bool::from(known.ct_eq(&hash))) {
@@ -290,6 +317,11 @@ fn bearer_token(headers: &HeaderMap) -> Result<&[u8], Problem> {
 fn ambiguous() -> Problem {
     let detail = "the request has the cookies of two sessions: delete this site's cookies and sign in again";
     unauthorized(detail, "Bearer")
+}
+
+/// It was valid when the request began.
+pub(crate) fn gone() -> Problem {
+    refused("the key or session ended while the request was on its way: nothing was done")
 }
 
 fn refused(detail: &'static str) -> Problem {

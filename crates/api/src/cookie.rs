@@ -24,13 +24,19 @@ const CSRF_HEADER: &str = "x-csrf-token";
 pub(crate) enum ReachedBy {
     Http,
     Https,
+    /// Also within a frame of another site's page.
+    FramedHttps,
 }
 
 impl ReachedBy {
     /// As the operator said.
     pub(crate) fn of(settings: &Settings) -> Self {
         match settings.public_url.as_deref() {
-            Some(url) if url.starts_with("https://") => Self::Https,
+            Some(url) if url.starts_with("https://") => match settings.frame_ancestors {
+                Some(_) => Self::FramedHttps,
+                None => Self::Https,
+            },
+            // Without https no browser sends a cookie along in another site's frame.
             _ => Self::Http,
         }
     }
@@ -38,7 +44,7 @@ impl ReachedBy {
     fn cookie_name(self) -> &'static str {
         match self {
             Self::Http => NAME,
-            Self::Https => NAME_OVER_HTTPS,
+            Self::Https | Self::FramedHttps => NAME_OVER_HTTPS,
         }
     }
 }
@@ -76,12 +82,17 @@ pub(crate) fn proves_intent(headers: &HeaderMap, session_token: &str) -> bool {
     csrf_token(session_token).as_bytes().ct_eq(given).into()
 }
 
-/// `seconds`: until the session ends. `Lax`, so that a link from the platform's pages finds its reader signed in.
+/// `seconds`: until the session ends. `Lax`, so that a link from the platform's pages finds its reader signed in. In a frame of
+/// another site it must be `None`, and is then kept for that site alone (`Partitioned`).
 pub(crate) fn set(token: &str, seconds: i64, reached_by: ReachedBy) -> HeaderValue {
     let name = reached_by.cookie_name();
-    let secure = if reached_by == ReachedBy::Https { "; Secure" } else { "" };
+    let site = match reached_by {
+        ReachedBy::Http => "Lax",
+        ReachedBy::Https => "Lax; Secure",
+        ReachedBy::FramedHttps => "None; Secure; Partitioned",
+    };
     let seconds = seconds.clamp(0, i64::from(SESSION_SECONDS_MAX));
-    let text = format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let text = format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={site}");
     HeaderValue::try_from(text).expect("a token is hexadecimal")
 }
 
@@ -135,6 +146,14 @@ mod tests {
             set("hps_a", 60, ReachedBy::Https),
             "__Host-hoopoe_session=hps_a; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
         );
+    }
+
+    #[test]
+    fn in_another_site_s_frame_the_cookie_is_kept_for_that_site() {
+        let set = set("hps_a", 60, ReachedBy::FramedHttps);
+        let expected =
+            "__Host-hoopoe_session=hps_a; Path=/; Max-Age=60; HttpOnly; SameSite=None; Secure; Partitioned";
+        assert_eq!(set, expected);
     }
 
     #[test]

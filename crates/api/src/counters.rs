@@ -77,6 +77,10 @@ impl ApiCounters {
         self.events_accepted.fetch_add(events as u64, Ordering::Relaxed);
     }
 
+    pub(crate) fn accepted_events(&self) -> u64 {
+        self.events_accepted.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn refused(&self, code: Code) {
         *self.events_refused.lock().entry(code).or_default() += 1;
     }

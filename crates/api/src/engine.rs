@@ -24,8 +24,17 @@ pub trait Engine: std::fmt::Debug + Send + Sync + 'static {
     fn cancelled(&self, endpoint_id: EndpointId, delivery_id: DeliveryId);
     /// The endpoint was created, changed, enabled, disabled or deleted, or its secrets were.
     fn endpoint_changed(&self, id: EndpointId);
+    /// Attempts finished since the start, test sends included.
+    fn attempts(&self) -> Attempts;
     /// Sends now, past lanes and circuits, also to a disabled endpoint; one attempt, never repeated, not stored.
     async fn test(&self, send: TestSend) -> Attempt;
+}
+
+/// How many attempts ended so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    pub succeeded: u64,
+    pub failed: u64,
 }
 
 /// One test send.

@@ -111,6 +111,9 @@ fn put_headers(headers: &mut HeaderMap, id: &RequestId) {
 /// What keeps a browser from making anything of an answer but what it is. A page that brings its own policy keeps it. There
 /// is no `access-control-*`, so that no other site's script can read an answer; and no HSTS, which is the TLS proxy's to say.
 pub fn put_security_headers(headers: &mut HeaderMap) {
+    let may_be_framed = headers
+        .get(header::CONTENT_SECURITY_POLICY)
+        .is_some_and(|policy| policy.to_str().is_ok_and(|text| text.contains("frame-ancestors 'self'")));
     let all = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
@@ -119,7 +122,9 @@ pub fn put_security_headers(headers: &mut HeaderMap) {
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
         (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
     ];
-    for (name, value) in all {
+    // Older than the policy's directive, and it knows no list of origins.
+    for (name, value) in all.into_iter().filter(|(name, _)| !may_be_framed || name != header::X_FRAME_OPTIONS)
+    {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }

@@ -34,11 +34,13 @@ mod query;
 mod router;
 #[cfg(test)]
 mod router_tests;
+mod running;
 mod sessions;
 mod sign_ins;
 mod signatures;
 #[cfg(test)]
 mod stand_in;
+mod stream;
 mod system;
 mod tenants;
 mod views;
@@ -51,15 +53,18 @@ use bytes::Bytes;
 use catalogue::{Catalogue, Validate};
 use domain::address_rules::AddressPolicy;
 use domain::audit::{Action, Actor, Object};
+use domain::fanout::Topology as _;
 use domain::id::IdSource;
 use domain::limits::{
     BATCHES_MAX, ENDPOINTS_PER_OWNER_DEFAULT, EXPLANATIONS_MAX, FAILED_SIGN_INS_PER_ADDRESS, REQUESTS_MAX,
-    SIGN_INS_MAX,
+    RETENTION_DAYS_DEFAULT, SIGN_INS_MAX,
 };
+use domain::scope::Scope;
 use domain::secret::SecretText;
-use domain::time::Clock;
+use domain::time::{Clock, Timestamp};
 use domain::url_rules::UrlPolicy;
 use sha2::{Digest, Sha256};
+use store::once::OnceKey;
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -67,6 +72,7 @@ use tokio_util::task::TaskTracker;
 use crate::counters::ApiCounters;
 use crate::engine::Engine;
 use crate::publish_limits::PublishLimits;
+use crate::running::Running;
 
 pub use front::Front;
 pub use layers::put_security_headers;
@@ -92,12 +98,19 @@ pub struct Settings {
     pub address_policy: AddressPolicy,
     /// Where people reach this server, such as `https://hooks.example.com`; `None`: where the request says.
     pub public_url: Option<String>,
+    /// Whose pages may show this server's in a frame, as the directive `frame-ancestors` says it; `None`: nobody's.
+    pub frame_ancestors: Option<String>,
     /// In a minute, of one address.
     pub failed_sign_ins: u32,
     /// Events a second by one key; `None`: as many as come.
     pub publish_per_second_per_key: Option<NonZeroU32>,
     /// Events a second of one location; `None`: as many as come.
     pub publish_per_second_per_location: Option<NonZeroU32>,
+    /// Days that the log is kept, to be shown.
+    pub retention_days: u32,
+    /// Tells this process from others, also from those before it: random.
+    pub node: u64,
+    pub started_at: Timestamp,
 }
 
 impl Settings {
@@ -111,9 +124,13 @@ impl Settings {
             url_policy: UrlPolicy::Strict,
             address_policy: AddressPolicy::strict(),
             public_url: None,
+            frame_ancestors: None,
             failed_sign_ins: FAILED_SIGN_INS_PER_ADDRESS,
             publish_per_second_per_key: None,
             publish_per_second_per_location: None,
+            retention_days: RETENTION_DAYS_DEFAULT,
+            node: 0,
+            started_at: Timestamp::default(),
         }
     }
 }
@@ -141,7 +158,7 @@ pub struct Api {
     counters: Arc<ApiCounters>,
     platform_key_hash: Option<[u8; 32]>,
     publish_limits: PublishLimits,
-    running: once::Running,
+    running: Running<OnceKey>,
     sign_ins: sign_ins::SignIns,
     tasks: TaskTracker,
     requests: Semaphore,
@@ -152,6 +169,11 @@ pub struct Api {
     batches: Semaphore,
     arrivals: events::Arrivals,
     explanations: Semaphore,
+    /// Whose they are: one of each owner's at a time.
+    explaining: Running<Scope>,
+    streams: stream::Streams,
+    rates: system::Rates,
+    backlog: system::Backlog,
     document: OnceLock<Bytes>,
 }
 
@@ -174,7 +196,8 @@ impl Api {
             clock,
             ids,
             counters: Arc::default(),
-            running: once::Running::default(),
+            running: Running::default(),
+            explaining: Running::default(),
             tasks: TaskTracker::new(),
             requests: Semaphore::new(REQUESTS_MAX),
             sign_ins_at_once: Semaphore::new(SIGN_INS_MAX),
@@ -182,6 +205,9 @@ impl Api {
             batches: Semaphore::new(BATCHES_MAX),
             arrivals: events::Arrivals::default(),
             explanations: Semaphore::new(EXPLANATIONS_MAX),
+            streams: stream::Streams::default(),
+            rates: system::Rates::default(),
+            backlog: system::Backlog::default(),
             document: OnceLock::new(),
         })
     }
@@ -212,6 +238,12 @@ impl Api {
     pub async fn drained(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+
+    /// Whose share of a bound is used up by what is done for `scope`: a company cannot multiply its own by its locations.
+    fn accountable(&self, scope: &Scope) -> Scope {
+        let Scope::Location(id) = scope else { return scope.clone() };
+        self.store.routes().read().company_of(id).cloned().map_or_else(|| scope.clone(), Scope::Company)
     }
 
     /// The OpenAPI document as served, made once.

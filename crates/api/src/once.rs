@@ -3,8 +3,6 @@
 //! An answer is stored by the store in the same transaction as its effect. Here live the check of the header, the requests
 //! that are running right now, and the replay.
 
-use std::collections::HashSet;
-
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -12,7 +10,6 @@ use domain::idempotency_key;
 use domain::limits::IDEMPOTENCY_HOURS;
 use domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use store::once::{KeptAnswer, MaybeOnce, Once, OnceKey};
 
@@ -23,30 +20,6 @@ use crate::problem::{Code, Problem};
 
 const KEY_HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
-/// The keys of requests that are running in this process.
-#[derive(Debug, Default)]
-pub(crate) struct Running {
-    keys: Mutex<HashSet<OnceKey>>,
-}
-
-/// The place of one running request; leaving frees it.
-struct Place<'a> {
-    running: &'a Running,
-    key: OnceKey,
-}
-
-impl Running {
-    fn enter(&self, key: &OnceKey) -> Option<Place<'_>> {
-        self.keys.lock().insert(key.clone()).then(|| Place { running: self, key: key.clone() })
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.running.keys.lock().remove(&self.key);
-    }
-}
 
 /// A key with what it stands for. Handed to the effect, which passes it to the store.
 #[derive(Debug, Default)]
@@ -163,16 +136,5 @@ mod tests {
         for bad in table {
             assert_eq!(judged(bad), Err(Code::InvalidIdempotencyKey), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn a_running_key_has_one_place_until_it_is_left() {
-        let running = Running::default();
-        let key = OnceKey { owner: "platform".into(), path: "/v1/events".into(), key: "k".into() };
-        let place = running.enter(&key).unwrap();
-        assert!(running.enter(&key).is_none());
-        assert!(running.enter(&OnceKey { path: "/v1/endpoints".into(), ..key.clone() }).is_some());
-        drop(place);
-        assert!(running.enter(&key).is_some());
     }
 }

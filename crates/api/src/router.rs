@@ -3,28 +3,43 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower::ServiceExt as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::{
     Api, api_keys, audit, deliveries, docs, endpoints, event_types, events, health, installs, layers, login,
-    sessions, signatures, system, tenants,
+    sessions, signatures, stream, system, tenants,
 };
 
-/// The API as a service. What it does not know answers 404 as a problem; `/metrics` and the console are the binary's.
-pub fn router(api: Arc<Api>) -> Router {
+/// What the paths of programs begin with: they are told what they did wrong and shown no page.
+const PROGRAMS: [&str; 7] = ["v1", "metrics", "healthz", "readyz", "openapi.json", "docs", "login"];
+
+/// The API as a service. `pages` answers what browsers ask for where the API has no route, but where a program asks, which is 404
+/// as a problem; `/metrics` is the binary's.
+pub fn router(api: Arc<Api>, pages: Router) -> Router {
     let (router, _) = guarded().split_for_parts();
     let (probes, _) = probes().split_for_parts();
     let probes = probes.method_not_allowed_fallback(layers::no_method).layer(from_fn(layers::bound));
     router
         .merge(login::router())
-        .fallback(layers::no_route)
+        .fallback(move |request| no_route(pages, request))
         .method_not_allowed_fallback(layers::no_method)
         .layer(from_fn_with_state(Arc::clone(&api), layers::guard))
         .merge(probes)
         .layer(from_fn_with_state(Arc::clone(&api), layers::observe))
         .with_state(api)
+}
+
+async fn no_route(pages: Router, request: Request) -> Response {
+    let first = request.uri().path().split('/').nth(1).unwrap_or_default();
+    if PROGRAMS.contains(&first) || !request.method().is_safe() {
+        return layers::no_route().await.into_response();
+    }
+    pages.oneshot(request).await.into_response()
 }
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
@@ -55,6 +70,7 @@ fn guarded() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(deliveries::get_delivery))
         .routes(routes!(deliveries::retry_delivery))
         .routes(routes!(deliveries::cancel_delivery))
+        .routes(routes!(stream::stream_events))
         .routes(routes!(event_types::list_event_types))
         .routes(routes!(event_types::get_event_type))
         .routes(routes!(tenants::put_location, tenants::get_location, tenants::delete_location))
@@ -68,6 +84,7 @@ fn guarded() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sessions::current_session))
         .routes(routes!(sessions::delete_session))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(system::get_system))
         .routes(routes!(system::rotate_master_key))
         .routes(routes!(docs::openapi_json))
         .routes(routes!(docs::reference))

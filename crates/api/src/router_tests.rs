@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::Router;
 use axum::body::Body;
 use domain::api_key::{ApiKey, Permission};
 use domain::endpoint::{Endpoint, EndpointState, Subscription};
@@ -42,9 +43,13 @@ impl Answered {
     }
 }
 
+fn routed(api: Arc<crate::Api>) -> Router {
+    router(api, Router::new().fallback(crate::layers::no_route))
+}
+
 async fn send(store: NoStore, request: Request<Body>) -> Answered {
     let api = api(Arc::new(store), Arc::default());
-    let response = Front::new(Arc::clone(&api), router(api)).oneshot(request).await.unwrap();
+    let response = Front::new(Arc::clone(&api), routed(api)).oneshot(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = response.into_body().collect().await.unwrap().to_bytes();
     Answered { status, headers, body: String::from_utf8(body.to_vec()).unwrap() }
@@ -341,7 +346,7 @@ async fn a_client_that_leaves_does_not_stop_the_hand_over() {
     store.routes.change(|table| table.put_endpoint(Arc::new(endpoint())));
     let engine = Arc::new(NotingEngine::default());
     let api = api(Arc::clone(&store), Arc::clone(&engine));
-    let mut answer = Box::pin(router(Arc::clone(&api)).oneshot(request("POST", "/v1/events", CONTACT)));
+    let mut answer = Box::pin(routed(Arc::clone(&api)).oneshot(request("POST", "/v1/events", CONTACT)));
     while engine.notes.lock().is_empty() {
         assert!((&mut answer).now_or_never().is_none());
         tokio::task::yield_now().await;
@@ -367,7 +372,7 @@ async fn a_client_that_leaves_before_its_body_has_come_leaves_no_work_behind() {
     for asked in paths.map(|path| request("POST", path, never())).into_iter().chain([form(never())]) {
         let api = api(Arc::default(), Arc::default());
         let path = asked.uri().path().to_owned();
-        let mut answer = Front::new(Arc::clone(&api), router(Arc::clone(&api))).oneshot(asked);
+        let mut answer = Front::new(Arc::clone(&api), routed(Arc::clone(&api))).oneshot(asked);
         assert!((&mut answer).now_or_never().is_none(), "{path}");
         drop(answer);
         assert!(api.drained().now_or_never().is_some(), "{path}");
@@ -381,7 +386,7 @@ fn plain(path: &str) -> Request<Body> {
 #[tokio::test]
 async fn probes_answer_when_every_place_is_taken() {
     let api = api(Arc::default(), Arc::default());
-    let front = Front::new(Arc::clone(&api), router(Arc::clone(&api)));
+    let front = Front::new(Arc::clone(&api), routed(Arc::clone(&api)));
     let _all = api.requests.try_acquire_many(domain::limits::REQUESTS_MAX as u32).unwrap();
     // The store that is behind this one panics.
     for (path, expected) in [("/healthz", 200), ("/readyz", 500), ("/docs", 429), ("/v1/events", 429)] {
@@ -394,7 +399,7 @@ async fn probes_answer_when_every_place_is_taken() {
 async fn the_store_is_asked_for_life_once_a_second_however_many_ask() {
     let (clock, store) = (Arc::new(StandingClock::default()), Arc::new(NoStore::default()));
     let api = api_on(Arc::clone(&clock), Arc::clone(&store), Arc::default());
-    let front = Front::new(Arc::clone(&api), router(api));
+    let front = Front::new(Arc::clone(&api), routed(api));
     for (moved_ms, pings) in [(0, 1), (999, 1), (1_000, 2), (1_999, 2), (2_000, 3), (0, 4)] {
         clock.moved_ms.store(moved_ms, Ordering::Relaxed);
         for _ in 0..10 {
@@ -407,7 +412,7 @@ async fn the_store_is_asked_for_life_once_a_second_however_many_ask() {
 #[tokio::test(start_paused = true)]
 async fn slow_sign_ins_take_a_few_places_and_for_a_few_seconds() {
     let api = api(Arc::default(), Arc::default());
-    let front = Front::new(Arc::clone(&api), router(api));
+    let front = Front::new(Arc::clone(&api), routed(api));
     let mut slow: Vec<_> =
         (0..domain::limits::SIGN_INS_MAX).map(|_| front.clone().oneshot(form(never()))).collect();
     assert!(slow.iter_mut().all(|answer| answer.now_or_never().is_none()));
@@ -428,7 +433,7 @@ async fn slow_sign_ins_take_a_few_places_and_for_a_few_seconds() {
 #[tokio::test]
 async fn batches_that_are_slow_to_arrive_keep_no_other_waiting() {
     let api = api(Arc::default(), Arc::default());
-    let front = Front::new(Arc::clone(&api), router(api));
+    let front = Front::new(Arc::clone(&api), routed(api));
     let slow = (0..2 * domain::limits::BATCHES_MAX).map(|_| request("POST", "/v1/events/batch", never()));
     let mut slow: Vec<_> = slow.map(|asked| front.clone().oneshot(asked)).collect();
     assert!(slow.iter_mut().all(|answer| answer.now_or_never().is_none()));
@@ -452,7 +457,7 @@ async fn who_holds_its_share_of_arriving_batches_is_refused_and_others_are_not()
     };
     let store = NoStore { keys: vec![Arc::new(Known::new(stored, None))], ..NoStore::default() };
     let api = api(Arc::new(store), Arc::default());
-    let front = Front::new(Arc::clone(&api), router(api));
+    let front = Front::new(Arc::clone(&api), routed(api));
     // All but the last byte of the largest batch, and then nothing.
     let unfinished = || {
         let most = vec![b' '; domain::limits::BATCH_BYTES_MAX - 1];
@@ -490,7 +495,7 @@ async fn what_takes_too_long_ends_its_connection() {
     ] {
         let api = api(Arc::default(), Arc::default());
         let (began, path) = (tokio::time::Instant::now(), asked.uri().path().to_owned());
-        let response = Front::new(Arc::clone(&api), router(api)).oneshot(asked).await.unwrap();
+        let response = Front::new(Arc::clone(&api), routed(api)).oneshot(asked).await.unwrap();
         let took = began.elapsed().as_secs();
         assert_eq!((response.status().as_u16(), took), (expected, seconds), "{path}");
         assert_eq!(response.headers()["connection"], "close", "{path}");
@@ -504,7 +509,7 @@ async fn a_reserved_place_is_given_back_when_storing_fails() {
     store.permits.add_permits(1);
     let engine = Arc::new(NotingEngine::default());
     let api = api(Arc::new(store), Arc::clone(&engine));
-    let response = router(api).oneshot(request("POST", "/v1/events", CONTACT)).await.unwrap();
+    let response = routed(api).oneshot(request("POST", "/v1/events", CONTACT)).await.unwrap();
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(*engine.notes.lock(), ["reserve".to_owned(), format!("give back {}", CONTACT.len())]);
 }
@@ -513,7 +518,7 @@ async fn a_reserved_place_is_given_back_when_storing_fails() {
 async fn a_made_up_method_is_refused_and_counted_as_other() {
     let api = api(Arc::default(), Arc::default());
     let asked = request(Method::from_bytes(b"BREW").unwrap().as_str(), "/v1/events", "");
-    let response = router(Arc::clone(&api)).oneshot(asked).await.unwrap();
+    let response = routed(Arc::clone(&api)).oneshot(asked).await.unwrap();
     assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     let counted = api.counters().view().requests;
     assert_eq!((counted[0].0.method, counted[0].0.route.as_str()), ("other", "/v1/events"));

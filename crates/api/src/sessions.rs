@@ -181,6 +181,11 @@ pub(crate) async fn operators_link(api: &Api, base: &str) -> Result<String, Link
     Ok(format!("{base}/login?code={code}"))
 }
 
+/// The session that a code would open, if it would.
+pub(crate) async fn of_code(api: &Api, code: &str) -> Option<Session> {
+    api.store.session_of_code(Sha256::digest(code).into(), api.clock.now()).await.ok()
+}
+
 /// Redeems a code: the session, and its token.
 pub(crate) async fn open(api: &Api, code: &str, from: &From) -> Result<(Session, String), Problem> {
     let now = api.clock.now();

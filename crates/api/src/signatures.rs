@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -18,11 +19,14 @@ use crate::Api;
 use crate::answer;
 use crate::body::Command;
 use crate::caller::{Caller, SignedIn};
+use crate::determined::undetermined;
 use crate::endpoints::no_endpoint;
 use crate::fields::{Fields, Given, kind};
 use crate::problem::{Code, Problem};
 use crate::views::{SignatureReport, SignatureView};
 
+/// For a turn.
+const EXPLANATION_WAIT: Duration = Duration::from_secs(5);
 /// Of a header's name that is faulty so much is told.
 const FAULTY_NAME_CHARACTERS: usize = 100;
 
@@ -71,8 +75,11 @@ pub(crate) async fn explain_signatures(
     let Question { body, headers, key } = read(&command.body)?;
     let secrets = secrets(&api, &caller, key).await?;
     let now_seconds = api.clock.now().as_seconds();
-    // The search hashes for up to a second, so that few run at once, and none on a thread that answers others.
-    let _turn = api.explanations.acquire().await.expect("the semaphore is never closed");
+    // The search hashes for up to a second, so that one of an owner's runs at a time, few in all, and none on a thread that
+    // answers others. Who leaves gives up his turn.
+    let _place = api.explaining.enter(&api.accountable(&caller.scope)).ok_or_else(busy)?;
+    let turn = undetermined(tokio::time::timeout(EXPLANATION_WAIT, api.explanations.acquire()));
+    let _turn = turn.await.map_err(|_| busy())?.expect("the semaphore is never closed");
     let searching = tokio::task::spawn_blocking(move || {
         let secrets: Vec<&str> = secrets.iter().map(SecretText::expose).collect();
         let headers = Headers::from_lookup(|name| headers.get(name).map(String::as_str));
@@ -80,6 +87,14 @@ pub(crate) async fn explain_signatures(
     });
     let explanation = searching.await.map_err(|_| failed())?;
     Ok(answer::ok(&report(&explanation)))
+}
+
+fn busy() -> Problem {
+    Problem::new(
+        Code::TooManyRequests,
+        "signatures are being explained already, of one owner one at a time: repeat it",
+    )
+    .with_retry_after(EXPLANATION_WAIT.as_secs() as u32)
 }
 
 fn failed() -> Problem {

@@ -26,12 +26,13 @@ use store::audit::{Audit, AuditFilter, AuditNote};
 use store::deliveries::{Deliveries, DeliveryFilter};
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::events::{EventFilter, Events, Publication};
+use store::feed::Feed;
 use store::healths::{HealthNote, Healths};
 use store::known::Known;
-use store::maintenance::{Maintenance, Swept};
+use store::maintenance::{Footprint, Maintenance, Swept};
 use store::once::{Answers, KeptAnswer, MaybeOnce, OnceKey};
 use store::page::{Page, PageRequest};
-use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
+use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
 use store::routes::Routes;
 use store::sealing::{Resealed, Sealing};
 use store::sessions::{LoginCode, Sessions};
@@ -41,7 +42,7 @@ use store::vault::Vault;
 use store::{Store, StoreError};
 use tokio::sync::Semaphore;
 
-use crate::engine::{Engine, TestSend};
+use crate::engine::{Attempts, Engine, TestSend};
 use crate::{Api, MasterKeys, Parts, RotateFault, Settings};
 
 pub(crate) const KEY: &str = "hpk_0123456789abcdef0123456789abcdef";
@@ -52,6 +53,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub(crate) struct NoStore {
     pub(crate) routes: Routes,
     pub(crate) healths: Healths,
+    pub(crate) feed: Arc<Feed>,
     pub(crate) permits: Semaphore,
     pub(crate) publish_fails: bool,
     /// How often it was asked for life.
@@ -64,6 +66,7 @@ impl Default for NoStore {
         Self {
             routes: Routes::default(),
             healths: Healths::default(),
+            feed: Arc::default(),
             permits: Semaphore::new(0),
             publish_fails: false,
             pings: AtomicUsize::new(0),
@@ -136,6 +139,9 @@ impl Engine for NotingEngine {
     fn stored(&self, _: Due) {}
     fn cancelled(&self, _: EndpointId, _: DeliveryId) {}
     fn endpoint_changed(&self, _: EndpointId) {}
+    fn attempts(&self) -> Attempts {
+        Attempts::default()
+    }
     async fn test(&self, _: TestSend) -> Attempt {
         unreachable!("no test here sends")
     }
@@ -153,6 +159,9 @@ impl Store for NoStore {
     }
     fn healths(&self) -> &Healths {
         &self.healths
+    }
+    fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
     fn audited(self: Arc<Self>, _: AuditNote) -> Arc<dyn Store> {
         self
@@ -185,6 +194,9 @@ impl Sessions for NoStore {
         away()
     }
     async fn open_session(&self, _: [u8; 32], _: [u8; 32], _: Timestamp) -> Answer<Session> {
+        away()
+    }
+    async fn session_of_code(&self, _: [u8; 32], _: Timestamp) -> Answer<Session> {
         away()
     }
     async fn list_sessions(&self, _: &Scope, _: Timestamp, _: PageRequest) -> Answer<Page<Session>> {
@@ -334,6 +346,9 @@ impl Maintenance for NoStore {
     async fn sweep(&self, _: Timestamp, _: Timestamp) -> Answer<Swept> {
         away()
     }
+    async fn footprint(&self) -> Answer<Footprint> {
+        away()
+    }
     async fn close(&self) {}
 }
 
@@ -378,6 +393,9 @@ impl Queue for NoStore {
         away()
     }
     async fn queue_length(&self) -> Answer<u64> {
+        away()
+    }
+    async fn waiting(&self) -> Answer<Vec<Waiting>> {
         away()
     }
 }

@@ -1,4 +1,7 @@
-//! What only the platform does to the server itself: changing its master key.
+//! What only the platform does with the server itself: looking at it, and changing its master key.
+
+mod overview;
+mod rates;
 
 use std::sync::Arc;
 
@@ -19,6 +22,9 @@ use crate::caller::Manager;
 use crate::fields::Fields;
 use crate::once::once;
 use crate::problem::{Code, Problem};
+
+pub(crate) use overview::{__path_get_system, Backlog, get_system};
+pub(crate) use rates::{Counts, Rates, per_second};
 
 /// The server's master key as the API sees it. Where the key is kept is the binary's affair.
 #[async_trait]

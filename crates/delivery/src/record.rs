@@ -13,6 +13,7 @@ use domain::retry::Verdict;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
 use store::StoreError;
+use store::feed::Happened;
 use store::healths::HealthNote;
 use store::queue::{Record, Recorded, Release};
 use tokio::sync::Notify;
@@ -208,6 +209,9 @@ fn give_up(core: &Arc<Core>, records: &[Record], fault: &StoreError) {
 }
 
 fn settle(core: &Arc<Core>, records: &[Record], recorded: &[Recorded]) {
+    if core.store.feed().is_wanted() {
+        tell(core, records, recorded);
+    }
     for (record, recorded) in records.iter().zip(recorded) {
         match (recorded, record.verdict) {
             (Recorded::Lost, _) => {
@@ -222,6 +226,19 @@ fn settle(core: &Arc<Core>, records: &[Record], recorded: &[Recorded]) {
         }
     }
     free(core, records);
+}
+
+/// Whoever listens hears of what was recorded. Of an endpoint that was deleted meanwhile nobody hears any more.
+fn tell(core: &Core, records: &[Record], recorded: &[Recorded]) {
+    let applied = records.iter().zip(recorded).filter(|(_, recorded)| **recorded == Recorded::Applied);
+    let happened: Vec<_> = applied
+        .filter_map(|(record, _)| {
+            let endpoint = core.store.routes().endpoint(record.delivery.endpoint_id)?;
+            let failing = core.store.healths().of(&endpoint);
+            Some(Happened::Attempted { endpoint, failing, record: record.clone() })
+        })
+        .collect();
+    core.store.feed().put(happened);
 }
 
 /// The endpoint may have been deleted, or found gone, while the attempt ran: then what is put off has nothing to wait for.

@@ -51,6 +51,36 @@ pub const EXPLANATIONS_MAX: usize = 2;
 /// Characters of a secret that somebody wants explained, slips around it included.
 pub const SIGNATURE_SECRET_LENGTH_MAX: usize = 1_024;
 
+// The console
+/// Characters of the product's name that it shows.
+pub const BRAND_NAME_LENGTH_MAX: usize = 40;
+/// Of a logo, bytes: it is sent with everybody's first look.
+pub const BRAND_LOGO_BYTES_MAX: usize = 128 * 1024;
+/// Origins whose pages may show the console in a frame; all stand in a header of every page.
+pub const FRAME_ANCESTORS_MAX: usize = 50;
+
+/// Streams of events at once in all, and of one owner; more are told 429.
+pub const STREAMS_MAX: usize = 1_024;
+pub const STREAMS_PER_OWNER_MAX: usize = 32;
+/// Events that are kept for streams that are slow or come back, and their bytes, about.
+pub const FEED_EVENTS_MAX: usize = 8_192;
+pub const FEED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Events that one stream takes out at once.
+pub const STREAM_EVENTS_AT_ONCE: usize = 32;
+/// And no further one once there are so many bytes.
+pub const STREAM_BYTES_AT_ONCE: usize = 64 * 1024;
+/// So long after the last stream has ended what happens is kept for one that comes back.
+pub const FEED_LINGER_SECONDS: u64 = 60;
+/// Between two signs of life on a stream.
+pub const STREAM_HEARTBEAT_MS: i64 = 15_000;
+
+// The server's rates
+/// How far they go back, and in which steps, seconds.
+pub const RATES_SECONDS: i64 = 600;
+pub const RATES_STEP_SECONDS: i64 = 5;
+/// Endpoints that are named as the worst.
+pub const WORST_ENDPOINTS: usize = 10;
+
 // Endpoints
 /// Characters of a URL, as given and once normalised.
 pub const URL_LENGTH_MAX: usize = 2_048;
@@ -176,6 +206,8 @@ const _: () = assert!(2 * FOLLOW_MS <= 1_000);
 const _: () = assert!(2 * BATCH_BYTES_MAX <= BATCH_ARRIVAL_BYTES_PER_OWNER);
 const _: () = assert!(2 * BATCH_ARRIVAL_BYTES_PER_OWNER <= BATCH_ARRIVAL_BYTES_MAX);
 const _: () = assert!(SIGN_INS_MAX < REQUESTS_MAX);
+const _: () = assert!(STREAMS_PER_OWNER_MAX <= STREAMS_MAX && STREAMS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(RATES_SECONDS % RATES_STEP_SECONDS == 0);
 const _: () = assert!(COMMIT_INTERVAL_MS_MIN < COMMIT_GATHER_MS_MAX);
 const _: () = assert!(HEADER_NAME_LENGTH_MAX + HEADER_VALUE_LENGTH_MAX <= HEADER_BYTES_MAX);
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX <= PAGE_ROWS_EXAMINED_MAX);

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use api::engine::Attempts;
 use async_trait::async_trait;
 use domain::attempt::Attempt;
 use domain::endpoint::Endpoint;
 use domain::id::{DeliveryId, EndpointId};
+use domain::outcome::Outcome;
 use store::queue::{ClaimedDelivery, Due};
 
 #[derive(Debug, Clone)]
@@ -35,6 +37,12 @@ impl api::engine::Engine for EngineSeam {
 
     fn endpoint_changed(&self, id: EndpointId) {
         self.0.endpoint_changed(id);
+    }
+
+    fn attempts(&self) -> Attempts {
+        let counters = self.0.counters();
+        let [succeeded, all @ ..] = Outcome::ALL.map(|outcome| counters.attempts(outcome));
+        Attempts { succeeded, failed: all.iter().sum() }
     }
 
     async fn test(&self, send: api::engine::TestSend) -> Attempt {

@@ -105,6 +105,8 @@ impl Server {
         };
         server.serve(listener, server.wired.front(config));
         server.serving.spawn(keep_uses(Arc::clone(&server.wired.store), clock, server.stop.clone()));
+        let (api, stop) = (Arc::clone(&server.wired.api), server.stop.clone());
+        server.serving.spawn(async move { api.keep_rates(stop).await });
         if let Some(listener) = metrics_listener {
             server.serve(listener, metrics::router(server.wired.metrics.clone()));
         }
@@ -135,6 +137,7 @@ impl Server {
 
     /// Accepts nothing more, lets requests and attempts finish, records their outcomes, gives the rest back, closes.
     pub async fn stop(mut self) {
+        self.wired.api.end_streams();
         self.stop.cancel();
         while self.serving.join_next().await.is_some() {}
         self.wired.api.drained().await;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use api::{Api, Front};
 use catalogue::Catalogue;
+use console::{Brand, Logo, Stage};
 use delivery::Engine;
 use domain::secret::SecretText;
 use rustls::pki_types::CertificateDer;
@@ -16,7 +17,7 @@ use store::Store;
 use store::vault::MasterKey;
 
 use crate::backend::Backend;
-use crate::config::Config;
+use crate::config::{BrandSettings, Config, Mode};
 use crate::engine_seam::EngineSeam;
 use crate::first_key::{self, FirstKey};
 use crate::key_rotation::{KeyRotation, Source};
@@ -34,10 +35,12 @@ pub(crate) struct Wired {
     pub(crate) api: Arc<Api>,
     pub(crate) first_key: Option<FirstKey>,
     pub(crate) metrics: Metrics,
+    brand: Brand,
 }
 
 pub(crate) async fn wire(config: &Config, parts: Parts) -> anyhow::Result<Wired> {
     let now = parts.clock.now();
+    let brand = brand(config)?;
     let (source, keys) = master_keys(config)?;
     let cursor_key = cursor_key(&keys.present);
     let backend = Backend::open(config, &parts, keys.vault(), now).await?;
@@ -49,7 +52,7 @@ pub(crate) async fn wire(config: &Config, parts: Parts) -> anyhow::Result<Wired>
     let engine = Engine::start(store.clone(), parts.clock.clone(), parts.ids.clone(), settings)
         .context("the delivery engine cannot start")?;
     let api = Api::new(api::Parts {
-        settings: api_settings(config, cursor_key),
+        settings: api::Settings { node: node()?, started_at: now, ..api_settings(config, cursor_key) },
         store: store.clone(),
         engine: Arc::new(EngineSeam(engine.clone())),
         master_keys: Arc::new(rotation),
@@ -58,19 +61,33 @@ pub(crate) async fn wire(config: &Config, parts: Parts) -> anyhow::Result<Wired>
         ids: parts.ids,
     });
     let metrics = Metrics { api: api.counters(), engine: engine.clone(), backend, started_at: now };
-    Ok(Wired { store, engine, api, first_key, metrics })
+    Ok(Wired { store, engine, api, first_key, metrics, brand })
 }
 
 impl Wired {
     /// What the main address serves.
     pub(crate) fn front(&self, config: &Config) -> Front {
-        let router = api::router(Arc::clone(&self.api));
+        let router = api::router(Arc::clone(&self.api), console::router(self.brand.clone()));
         let router = match config.metrics_listen {
             Some(_) => router,
             None => metrics::router(self.metrics.clone()).merge(router),
         };
         Front::new(Arc::clone(&self.api), router)
     }
+}
+
+fn brand(config: &Config) -> anyhow::Result<Brand> {
+    let BrandSettings { name, logo, color, parents } = config.brand.clone();
+    let logo = logo.as_deref().map(logo_of).transpose()?;
+    let stage = if config.mode == Mode::Dev { Stage::Dev } else { Stage::Production };
+    let name = name.unwrap_or_default();
+    Ok(Brand { name, logo, accent: color, parents, stage })
+}
+
+fn logo_of(path: &Path) -> anyhow::Result<Logo> {
+    let advice =
+        || format!("cannot use {} as the logo; name another picture with --brand-logo", path.display());
+    Logo::new(std::fs::read(path).with_context(advice)?).with_context(advice)
 }
 
 fn master_keys(config: &Config) -> anyhow::Result<(Source, Keys)> {
@@ -126,13 +143,22 @@ fn api_settings(config: &Config, cursor_key: [u8; 32]) -> api::Settings {
         validate: config.validate.into(),
         endpoints_per_owner: config.endpoints_per_owner,
         public_url: config.public_url.clone(),
+        frame_ancestors: (!config.brand.parents.is_empty()).then(|| config.brand.parents.frame_ancestors()),
         failed_sign_ins: config.failed_sign_ins,
         url_policy: config.url_policy(),
         address_policy: config.address_policy(),
+        retention_days: config.retention_days,
         publish_per_second_per_key: config.publish_per_second_per_key,
         publish_per_second_per_location: config.publish_per_second_per_location,
         ..api::Settings::new(cursor_key)
     }
+}
+
+/// By which others tell this process from the one before it.
+fn node() -> anyhow::Result<u64> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).context("the system gives no randomness")?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// Cursors outlive a restart, so their key hangs on the one that does too. One-way: a cursor's key tells nothing of it. After

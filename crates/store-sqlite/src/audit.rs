@@ -29,6 +29,9 @@ use crate::writer::Tx;
 pub(crate) const INSERT: &str = "INSERT INTO audit (id, action, actor_kind, actor_id, actor_name, address, request_id, \
     owner_kind, owner_id, object, object_id, before, after, actor_owner_kind, actor_owner_id) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+pub(crate) const API_KEY_LASTS: &str =
+    "SELECT 1 FROM api_keys WHERE id = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
+pub(crate) const SESSION_LASTS: &str = "SELECT 1 FROM sessions WHERE id = ?1 AND expires_at > ?2";
 pub(crate) const EXPIRED: &str =
     "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)";
 
@@ -68,6 +71,19 @@ impl Audit for SqliteStore {
         };
         self.write("removing what is old of the audit log", sweep).await
     }
+}
+
+/// Who makes a change must still be who he was: between his request's head and this moment lie its body, which may be slow, and
+/// the wait for the writer.
+pub(crate) fn must_be_valid(conn: &Connection, note: &AuditNote) -> Result<(), Fault> {
+    let (sql, id) = match &note.actor {
+        Actor::ApiKey { id, .. } => (API_KEY_LASTS, id.bits()),
+        Actor::Session { id, .. } => (SESSION_LASTS, id.bits()),
+        Actor::PlatformKey | Actor::System => return Ok(()),
+    };
+    let at = note.id.created_at().as_millis();
+    let lasts = conn.prepare_cached(sql)?.exists(params![id.to_be_bytes(), at])?;
+    if lasts { Ok(()) } else { Err(StoreError::CallerGone.into()) }
 }
 
 impl Tx<'_> {

@@ -171,7 +171,7 @@ impl Endpoints for SqliteStore {
 fn remember(tx: &mut Tx<'_>, endpoint: Endpoint) -> Arc<Endpoint> {
     let endpoint = Arc::new(endpoint);
     let stored = Arc::clone(&endpoint);
-    tx.after_commit(move |memory| memory.routes.change(|table| table.put_endpoint(stored)));
+    tx.after_commit(move |memory| memory.put_endpoint(stored));
     endpoint
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn note(tx: &mut Tx<'_>, note: HealthNote) -> Result<(), Fault> {
         Some(failing) => put(tx.conn, note.endpoint_id, failing)?,
         None => delete(tx.conn, note.endpoint_id)?,
     }
-    tx.after_commit(move |memory| memory.healths.put(note));
+    tx.after_commit(move |memory| memory.put_health(note));
     Ok(())
 }
 

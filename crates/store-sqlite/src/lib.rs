@@ -44,6 +44,7 @@ use rusqlite::Connection;
 use store::audit::AuditNote;
 use store::backend::codec;
 use store::backend::memory::Memory;
+use store::feed::Feed;
 use store::healths::Healths;
 use store::queue::Claim;
 use store::routes::Routes;
@@ -153,6 +154,9 @@ impl SqliteStore {
     {
         let note = self.note.clone();
         let work = move |tx: &mut Tx<'_>| {
+            if let Some(note) = &note {
+                audit::must_be_valid(tx.conn, note)?;
+            }
             tx.note = note;
             let result = work(tx);
             (tx.note, tx.noted) = (None, None);
@@ -185,6 +189,9 @@ impl Store for SqliteStore {
     }
     fn healths(&self) -> &Healths {
         &self.memory.healths
+    }
+    fn feed(&self) -> &Arc<Feed> {
+        &self.memory.feed
     }
     fn audited(self: Arc<Self>, note: AuditNote) -> Arc<dyn Store> {
         Arc::new(Self { note: Some(Arc::new(note)), ..Self::clone(&self) })

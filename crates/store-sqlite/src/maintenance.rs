@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::time::Timestamp;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use store::StoreError;
-use store::maintenance::{Maintenance, Swept};
+use store::maintenance::{Footprint, Maintenance, Swept};
 
 use crate::SqliteStore;
 use crate::days::{self, Day, day_at, first_key_of, suffix};
 use crate::fault::Fault;
+use crate::open::PAGE_BYTES;
 use crate::sessions;
 use crate::tallies;
 use crate::writer::Tx;
@@ -41,6 +42,13 @@ impl Maintenance for SqliteStore {
 
     async fn sweep(&self, horizon: Timestamp, now: Timestamp) -> Result<Swept, StoreError> {
         self.write("removing what is old", move |tx| sweep(tx, horizon, now)).await
+    }
+
+    async fn footprint(&self) -> Result<Footprint, StoreError> {
+        let pages =
+            |conn: &Connection| Ok(conn.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))?);
+        let pages = self.read("measuring the file", pages).await?.unsigned_abs();
+        Ok(Footprint { kind: "sqlite", bytes: pages * u64::from(PAGE_BYTES) + self.stats.view().wal_bytes })
     }
 
     async fn close(&self) {

@@ -1,12 +1,13 @@
 //! The queue: claims, outcomes, and what ends without an attempt. Everything here is one short transaction.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use domain::audit::{Action, Object};
 use domain::delivery::{EndReason, Trigger};
 use domain::event::Event;
-use domain::id::{DeliveryId, EndpointId};
+use domain::id::{DeliveryId, EndpointId, key_time};
 use domain::retry::Verdict;
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -14,7 +15,7 @@ use store::StoreError;
 use store::backend::counted::Counted;
 use store::healths::HealthNote;
 use store::once::MaybeOnce;
-use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
+use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
 
 use crate::SqliteStore;
 use crate::audit::Change;
@@ -36,6 +37,11 @@ pub(crate) const DUE_ROWS: &str = "SELECT key, salt, event_key, event_salt, endp
     WHERE claim IS NULL AND endpoint_id = ?1 AND due_at <= ?2 ORDER BY due_at, key LIMIT ?3";
 pub(crate) const NEXT_DUE_AT: &str = "SELECT due_at FROM queue INDEXED BY queue_due \
     WHERE claim IS NULL AND endpoint_id = ?1 ORDER BY due_at LIMIT 1";
+/// The index alone: it holds the key too.
+pub(crate) const WAITING: &str =
+    "SELECT endpoint_id, count(*), min(key) FROM queue INDEXED BY queue_endpoint GROUP BY endpoint_id";
+/// As many rows as the engine holds in memory, at most.
+const HELD_WAITING: &str = "SELECT endpoint_id, 1, key FROM held";
 pub(crate) const CLAIM: &str = "UPDATE queue SET claim = ?2 WHERE key = ?1";
 pub(crate) const COMPLETE: &str = "DELETE FROM queue WHERE key = ?1 AND claim = ?2";
 pub(crate) const PUT_OFF: &str = "UPDATE queue SET claim = NULL, due_at = ?3, attempt_count = attempt_count + 1 WHERE key = ?1 AND claim = ?2";
@@ -104,9 +110,29 @@ impl Queue for SqliteStore {
         self.write("recording a test", store).await
     }
 
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        self.read("counting what waits", waiting).await
+    }
+
     async fn queue_length(&self) -> Result<u64, StoreError> {
         Ok(self.memory.queue_length.load(Ordering::Relaxed).try_into().unwrap_or(0))
     }
+}
+
+fn waiting(conn: &Connection) -> Result<Vec<Waiting>, Fault> {
+    let mut found = HashMap::<EndpointId, Waiting>::new();
+    for sql in [WAITING, HELD_WAITING] {
+        let mut select = conn.prepare_cached(sql)?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let endpoint_id = codec::endpoint_of(row.get(0)?);
+            let (count, oldest_at) = (row.get::<_, i64>(1)?.unsigned_abs(), key_time(row.get(2)?));
+            let waiting = found.entry(endpoint_id).or_insert(Waiting { endpoint_id, count: 0, oldest_at });
+            waiting.count += count;
+            waiting.oldest_at = waiting.oldest_at.min(oldest_at);
+        }
+    }
+    Ok(found.into_values().collect())
 }
 
 fn due(conn: &Connection, after: Option<EndpointId>, limit: usize) -> Result<Vec<Due>, Fault> {

@@ -98,6 +98,10 @@ impl Sessions for SqliteStore {
         self.write("opening a session", move |tx| open(tx, code_hash, token_hash, now)).await
     }
 
+    async fn session_of_code(&self, code_hash: [u8; 32], now: Timestamp) -> Result<Session, StoreError> {
+        self.read("looking at a login code", move |conn| by_code(conn, code_hash, now)).await
+    }
+
     async fn list_sessions(
         &self,
         scope: &Scope,
@@ -204,12 +208,7 @@ fn open(
     token_hash: [u8; 32],
     now: Timestamp,
 ) -> Result<Session, Fault> {
-    let session = {
-        let sql = by_code_sql();
-        let mut select = tx.conn.prepare_cached(&sql)?;
-        let mut rows = select.query(params![code_hash, now.as_millis()])?;
-        rows.next()?.map(of_row).transpose()?.ok_or(StoreError::NotFound)?.0
-    };
+    let session = by_code(tx.conn, code_hash, now)?;
     let id_bytes = session.id.bits().to_be_bytes();
     tx.conn.prepare_cached(OPEN)?.execute(params![id_bytes, token_hash, now.as_millis()])?;
     // Nobody is signed in before: who opens it is the session itself.
@@ -221,6 +220,13 @@ fn open(
     let known = Known::new(opened.clone(), Some(now));
     tx.after_commit(move |memory| memory.sessions.write().put(known.value.id, token_hash, known));
     Ok(opened)
+}
+
+fn by_code(conn: &Connection, code_hash: [u8; 32], now: Timestamp) -> Result<Session, Fault> {
+    let sql = by_code_sql();
+    let mut select = conn.prepare_cached(&sql)?;
+    let mut rows = select.query(params![code_hash, now.as_millis()])?;
+    Ok(rows.next()?.map(of_row).transpose()?.ok_or(StoreError::NotFound)?.0)
 }
 
 fn delete(tx: &mut Tx<'_>, scope: &Scope, id: SessionId) -> Result<(), Fault> {

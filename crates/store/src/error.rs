@@ -8,6 +8,9 @@ pub enum StoreError {
     /// There is no such object in the caller's world.
     #[error("not found")]
     NotFound,
+    /// Who makes this change was valid when it was asked for, and is not any more: its key was deleted, its session revoked.
+    #[error("the caller's key or session has ended")]
+    CallerGone,
     /// The owner has as many endpoints as it may have.
     #[error("the owner has {max} endpoints already, as many as are allowed")]
     EndpointLimit { max: usize },

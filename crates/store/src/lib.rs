@@ -13,6 +13,7 @@ pub mod deliveries;
 pub mod endpoints;
 pub mod error;
 pub mod events;
+pub mod feed;
 pub mod healths;
 pub mod known;
 pub mod maintenance;
@@ -53,6 +54,8 @@ pub trait Store:
     fn routes(&self) -> &routes::Routes;
     /// Which endpoints fail, in memory, with the same promise.
     fn healths(&self) -> &healths::Healths;
+    /// What happens to endpoints, for whoever listens.
+    fn feed(&self) -> &Arc<feed::Feed>;
     /// The same store, which tells of the next change who made it.
     fn audited(self: Arc<Self>, note: audit::AuditNote) -> Arc<dyn Store>;
 }

@@ -89,6 +89,15 @@ pub struct Release {
     pub due_at: Timestamp,
 }
 
+/// Deliveries of one endpoint that are not finished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    pub endpoint_id: EndpointId,
+    pub count: u64,
+    /// When the oldest of them was made.
+    pub oldest_at: Timestamp,
+}
+
 #[async_trait]
 pub trait Queue {
     /// Endpoints with deliveries that nobody holds, ordered by id, those after `after`; at most `limit`.
@@ -121,4 +130,7 @@ pub trait Queue {
     }
     /// How many deliveries are not finished.
     async fn queue_length(&self) -> Result<u64, StoreError>;
+    /// Each endpoint that has unfinished deliveries, in no order. Goes through an index of all of them, so it is for people who
+    /// look, and not for every call of theirs.
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError>;
 }

@@ -39,6 +39,8 @@ pub trait Sessions {
         token_hash: [u8; 32],
         now: Timestamp,
     ) -> Result<Session, StoreError>;
+    /// The session that a code would open; fails as [`open_session`](Self::open_session) does, and changes nothing.
+    async fn session_of_code(&self, code_hash: [u8; 32], now: Timestamp) -> Result<Session, StoreError>;
     /// Those that have not expired at `now`, opened or not.
     async fn list_sessions(
         &self,

@@ -1,12 +1,15 @@
 //! A small HTTP client for tests: keep-alive, JSON in and out, every status a value.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+
+use crate::Sse;
 
 /// Speaks to one server with one key. Clones share their connections.
 #[derive(Debug, Clone)]
@@ -61,6 +64,20 @@ impl Client {
         self.send(Method::GET, path, Bytes::new()).await
     }
 
+    /// A stream of events; what refuses it is answered.
+    ///
+    /// # Errors
+    /// The answer, where it is no stream.
+    pub async fn open(&self, path: &str) -> Result<Sse, Answered> {
+        let response = self.ask(Method::GET, path, Bytes::new()).await.expect("the server answers");
+        let (parts, body) = response.into_parts();
+        if parts.headers.get("content-type").is_some_and(|value| value == "text/event-stream") {
+            return Ok(Sse::new(parts.headers, body));
+        }
+        let body = body.collect().await.expect("the answer is whole").to_bytes();
+        Err(Answered { status: parts.status, headers: parts.headers, body })
+    }
+
     pub async fn delete(&self, path: &str) -> Answered {
         self.send(Method::DELETE, path, Bytes::new()).await
     }
@@ -89,7 +106,13 @@ impl Client {
         path: &str,
         body: impl Into<Bytes>,
     ) -> Result<Answered, String> {
-        let body = body.into();
+        let response = self.ask(method, path, body.into()).await?;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+        Ok(Answered { status: parts.status, headers: parts.headers, body })
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, String> {
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = method;
         *request.uri_mut() = format!("{}{path}", self.base).parse().expect("a URL");
@@ -99,10 +122,7 @@ impl Client {
                 .insert("content-type", "application/json".parse().expect("a header's value"));
         }
         request.headers_mut().extend(self.headers.clone());
-        let response = self.http.request(request).await.map_err(|error| format!("{error:?}"))?;
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
-        Ok(Answered { status: parts.status, headers: parts.headers, body })
+        self.http.request(request).await.map_err(|error| format!("{error:?}"))
     }
 }
 

@@ -11,6 +11,7 @@ mod name_server;
 mod postgres;
 mod program;
 mod receiver;
+mod sse;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub use name_server::{AskedOver, Message, NameServer, Question, RecordType, Repl
 pub use postgres::{Database, POSTGRES_VARIABLE, Postgres};
 pub use program::{Finished, Program, Running};
 pub use receiver::{Answer, Gate, Received, Receiver};
+pub use sse::{Block, Sse};
 
 /// How long anything waits before the test fails. Far above what a busy machine needs: it ends a broken test, it is not
 /// part of a working one.

@@ -15,6 +15,7 @@ use domain::outcome::Outcome;
 use domain::retry::Verdict;
 use domain::scope::Owner;
 use http::StatusCode;
+use store::feed::Happened;
 use store::queue::{Claim, ClaimedDelivery, Record};
 use utoipa::ToSchema;
 
@@ -64,7 +65,7 @@ pub(crate) async fn test_endpoint(
     once(&api, &caller, &command, async |keep| {
         let endpoint = api.store.endpoint(&caller.scope, id).await.map_err(no_endpoint)?;
         let (event, delivery) = prepare(&api, &endpoint, &command.body)?;
-        let attempt = api.engine.test(test_send(endpoint, &event, &delivery)).await;
+        let attempt = api.engine.test(test_send(Arc::clone(&endpoint), &event, &delivery)).await;
         let view = TestView {
             attempt: AttemptView::of(&attempt),
             delivery_id: text(delivery.id),
@@ -73,7 +74,10 @@ pub(crate) async fn test_endpoint(
         let body = answer::bytes(&view);
         let kept = body.clone();
         let keep = keep.answer(move |()| (StatusCode::OK, kept));
-        caller.store(&api).record_test(event, record(delivery, attempt), keep).await?;
+        let record = record(delivery, attempt);
+        caller.store(&api).record_test(event, record.clone(), keep).await?;
+        let failing = api.store.healths().of(&endpoint);
+        api.store.feed().put([Happened::Attempted { endpoint, failing, record }]);
         Ok(answer::json_bytes(StatusCode::OK, body))
     })
     .await

@@ -51,10 +51,12 @@ pub(crate) async fn publish_batch(
     Extension(request_id): Extension<RequestId>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mut arrival = api.arrivals.begin(&caller.scope);
+    let accountable = api.accountable(&caller.scope);
+    let mut arrival = api.arrivals.begin(&accountable);
     let command = Command::of_batch(request, |bytes| arrival.take(bytes)).await?;
     // Not before the body is here: a slow client would keep the turn from everybody else.
     let _turn = undetermined(api.batches.acquire()).await.map_err(|_| busy())?;
+    caller.must_still_be_valid(&api)?;
     let wishes = wishes(&api, &uri, &command)?;
     once(&api, &caller, &command, async |keep| {
         let items = items(&command)?;

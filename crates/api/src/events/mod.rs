@@ -59,6 +59,7 @@ pub(crate) async fn publish_event(
     uri: Uri,
     command: Command,
 ) -> Result<Response, Problem> {
+    caller.must_still_be_valid(&api)?;
     let wishes = wishes(&api, &uri, &command)?;
     once(&api, &caller, &command, async |keep| {
         let draft = publish::draft(&api, &caller, command.body.clone(), &wishes);

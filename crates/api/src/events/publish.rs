@@ -63,7 +63,7 @@ impl Drop for Published {
 /// Every fault of the payload, `too-many-requests` where key or location publish too fast, and `forbidden` for an event outside the caller's world.
 pub(crate) fn draft(api: &Api, caller: &Caller, payload: Bytes, wishes: &Wishes) -> Result<Draft, Problem> {
     // Before the payload is looked at, so that faulty ones count too.
-    api.publish_limits.by_key(caller.token_tag, api.clock.now())?;
+    api.publish_limits.by_key(caller.token_tag(), api.clock.now())?;
     let mut inspected = api.catalogue.inspect(&payload, wishes.validate)?;
     let warnings = std::mem::take(&mut inspected.warnings).into_iter().map(Fault::from).collect();
     if !may_publish(api, &caller.scope, &inspected) {

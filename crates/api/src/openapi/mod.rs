@@ -26,7 +26,7 @@ const TAGS: [(&str, &str); 10] = [
 ];
 
 /// Codes of single operations; [`codes_of`] adds those that follow from an operation's shape.
-const CODES: [(&str, &[Code]); 19] = [
+const CODES: [(&str, &[Code]); 20] = [
     ("publishEvent", &[Code::UnknownType, Code::InvalidPayload]),
     ("publishEvents", &[Code::BatchTooLarge]),
     ("listEvents", &[Code::UnknownType]),
@@ -47,6 +47,7 @@ const CODES: [(&str, &[Code]); 19] = [
     ("testEndpoint", &[Code::UnknownType]),
     ("explainSignatures", &[Code::NotFound]),
     ("getEndpointStats", &[Code::InvalidRequest]),
+    ("streamEvents", &[Code::InvalidRequest, Code::NotFound]),
     ("rotateEndpointSecret", &[Code::RotationInProgress]),
     ("promoteEndpointSecret", &[Code::NoRotation]),
     ("retryDelivery", &[Code::EndpointDisabled]),

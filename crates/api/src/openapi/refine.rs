@@ -21,6 +21,7 @@ pub(super) fn parameter(path: &str, parameter: &mut Value) {
             json!({"type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS_DEFAULT})
         }
         "since" | "until" => json!({"type": "string", "format": "date-time"}),
+        "payloads" => json!({"type": "boolean", "default": false}),
         "undelivered" => json!({"type": "boolean", "default": false}),
         "validate" => json!({"type": "string", "enum": ["reject", "warn", "off"]}),
         "status" => json!({"type": "string", "enum": words(Status::ALL, |status| status.as_str())}),

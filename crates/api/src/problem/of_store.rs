@@ -9,6 +9,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::not_found("object"),
+            StoreError::CallerGone => crate::caller::gone(),
             StoreError::EndpointLimit { max } => Self::new(
                 Code::EndpointLimit,
                 format!(

@@ -61,7 +61,7 @@ pub(crate) struct EndpointView {
 /// An endpoint's state in words that its owner understands.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Health)]
-struct HealthView {
+pub(super) struct HealthView {
     /// `healthy`; `failing`: so many attempts failed in a row that new events wait, and one attempt at a time tests the
     /// receiver; `recovering`: it answers again, and what waited is being sent; `disabled`.
     state: &'static str,
@@ -136,7 +136,7 @@ fn names(subscription: &Subscription) -> Vec<String> {
 }
 
 impl HealthView {
-    fn of(endpoint: &Endpoint, failing: Option<&Failing>) -> Self {
+    pub(super) fn of(endpoint: &Endpoint, failing: Option<&Failing>) -> Self {
         let health = describe(endpoint, failing);
         Self {
             state: health.state,

@@ -11,6 +11,8 @@ mod key;
 mod session;
 mod signature;
 mod stats;
+mod stream;
+mod system;
 mod tenant;
 
 use domain::scope::Owner;
@@ -25,6 +27,8 @@ pub(crate) use key::{ApiKeyCreated, ApiKeyView};
 pub(crate) use session::{CurrentSession, PortalLink, SessionView};
 pub(crate) use signature::{SignatureReport, SignatureView};
 pub(crate) use stats::StatsView;
+pub(crate) use stream::{DeletedEndpoint, StreamedAttempt};
+pub(crate) use system::{SystemParts, SystemView, WorstEndpoint, node_id};
 pub(crate) use tenant::{AppView, InstallView, LocationView};
 
 /// RFC 3339, UTC, with milliseconds.

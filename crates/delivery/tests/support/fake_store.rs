@@ -12,10 +12,11 @@ use domain::time::Timestamp;
 use parking_lot::Mutex;
 use store::audit::AuditNote;
 use store::events::Hold;
+use store::feed::Feed;
 use store::healths::{HealthNote, Healths};
-use store::maintenance::{Maintenance, Swept};
+use store::maintenance::{Footprint, Maintenance, Swept};
 use store::once::MaybeOnce;
-use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
+use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
 use store::routes::Routes;
 use store::sealing::{Resealed, Sealing};
 use store::vault::Vault;
@@ -29,6 +30,7 @@ use super::model::State;
 pub(crate) struct FakeStore {
     pub(super) routes: Routes,
     healths: Healths,
+    pub(super) feed: Arc<Feed>,
     pub(super) state: Mutex<State>,
     changes: watch::Sender<u64>,
     weather: OnceLock<Arc<dyn Weather>>,
@@ -198,6 +200,10 @@ impl Queue for FakeStore {
     async fn queue_length(&self) -> Result<u64, StoreError> {
         self.reach(Call::Read, |state| Ok(state.rows.len() as u64)).await
     }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        unreachable!("the engine does not ask")
+    }
 }
 
 #[async_trait]
@@ -211,6 +217,9 @@ impl Maintenance for FakeStore {
             Ok(Swept::Done)
         })
         .await
+    }
+    async fn footprint(&self) -> Result<Footprint, StoreError> {
+        unreachable!("the engine does not ask")
     }
     async fn close(&self) {}
 }
@@ -232,6 +241,9 @@ impl Store for FakeStore {
     }
     fn healths(&self) -> &Healths {
         &self.healths
+    }
+    fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
     fn audited(self: Arc<Self>, _: AuditNote) -> Arc<dyn Store> {
         self

@@ -109,6 +109,9 @@ impl Sessions for FakeStore {
     async fn open_session(&self, _: [u8; 32], _: [u8; 32], _: Timestamp) -> Answer<Session> {
         unreachable!()
     }
+    async fn session_of_code(&self, _: [u8; 32], _: Timestamp) -> Answer<Session> {
+        unreachable!()
+    }
     async fn list_sessions(&self, _: &Scope, _: Timestamp, _: PageRequest) -> Answer<Page<Session>> {
         unreachable!()
     }

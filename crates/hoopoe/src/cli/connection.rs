@@ -1,12 +1,13 @@
-//! One HTTP request to a Hoopoe server, over http or https. Follows no redirects and asks no proxy.
+//! HTTP requests to a Hoopoe server, or to another that somebody names, over http or https. Follows no redirects and asks no proxy.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -67,7 +68,48 @@ impl Connection {
         self.base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
+    /// Begins to read a stream of events, from `last_id` on if there is one. Within the runtime of the caller.
+    pub(super) async fn open(
+        &self,
+        path: &str,
+        key: &str,
+        last_id: Option<&str>,
+    ) -> anyhow::Result<Response<Incoming>> {
+        let mut request = Request::builder()
+            .uri(format!("{}{path}", self.base.path().trim_end_matches('/')))
+            .header(header::HOST, self.authority())
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .header(header::ACCEPT, "text/event-stream")
+            .header(header::USER_AGENT, concat!("hoopoe-cli/", env!("CARGO_PKG_VERSION")));
+        if let Some(last_id) = last_id {
+            request = request.header("last-event-id", last_id);
+        }
+        let request =
+            request.body(Full::default()).context("the API key holds characters that no key has")?;
+        match tokio::time::timeout(TIMEOUT, self.begin(request)).await {
+            Ok(response) => response,
+            Err(_) => bail!("no answer from {} within {} seconds", self.base, TIMEOUT.as_secs()),
+        }
+    }
+
+    /// Posts to the base URL itself, query and all, with these headers beside `host`.
+    pub(super) async fn forward(&self, headers: HeaderMap, body: Bytes) -> anyhow::Result<Answer> {
+        let query = self.base.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut request = Request::post(format!("{}{query}", self.base.path()))
+            .header(header::HOST, self.authority())
+            .body(Full::new(body))
+            .with_context(|| format!("{} cannot be posted to", self.base))?;
+        request.headers_mut().extend(headers);
+        self.exchange(request).await
+    }
+
     async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+        let response = self.begin(request).await?;
+        let status = response.status().as_u16();
+        Ok(Answer { status, body: whole(response).await? })
+    }
+
+    async fn begin(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
         let addresses = self.base.socket_addrs(|| None);
         let addresses = addresses.with_context(|| format!("the host of {} is not known", self.base))?;
         let stream = TcpStream::connect(addresses.as_slice()).await.with_context(|| {
@@ -91,7 +133,7 @@ fn tls_config() -> anyhow::Result<ClientConfig> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> anyhow::Result<Answer>
+async fn send<S>(stream: S, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -99,13 +141,15 @@ where
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.context(what)?;
     tokio::spawn(connection);
-    let response = sender.send_request(request).await.context(what)?;
-    let status = response.status().as_u16();
+    sender.send_request(request).await.context(what)
+}
+
+pub(super) async fn whole(response: Response<Incoming>) -> anyhow::Result<Bytes> {
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
     let body = body
         .map_err(|error| anyhow::anyhow!(error))
         .context("the server's answer ended early or is too long")?;
-    Ok(Answer { status, body: body.to_bytes() })
+    Ok(body.to_bytes())
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 mod bench;
 mod connection;
 mod keys;
+mod listen;
 mod login_link;
 mod migrate;
 mod openapi;
 mod serve;
+mod sse;
 mod trigger;
 mod verify;
 
@@ -26,9 +28,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server
-    Serve(crate::config::ServeArgs),
+    Serve(Box<crate::config::ServeArgs>),
     /// Publish the catalogue's example of an event type to a running server
     Trigger(trigger::TriggerArgs),
+    /// Forward live events to a local server, through a running Hoopoe server
+    Listen(listen::ListenArgs),
     /// Do something to keys of a running server
     Keys(keys::KeysArgs),
     /// Print a link that signs the operator in to a running server, once and within a minute
@@ -49,8 +53,9 @@ enum Command {
 /// Whatever stopped it, in sentences for its user.
 pub fn run() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(*args),
         Command::Trigger(args) => trigger::run(args),
+        Command::Listen(args) => listen::run(args),
         Command::Keys(args) => keys::run(args),
         Command::LoginLink(args) => login_link::run(&args),
         Command::Migrate(args) => migrate::run(&args),

@@ -80,7 +80,7 @@ fn payload(args: &TriggerArgs) -> anyhow::Result<Vec<u8>> {
     with_fields(&example, &assignments).context("a --set is not usable")
 }
 
-fn find<'a>(catalogue: &'a Catalogue, name: &str) -> anyhow::Result<&'a EventType> {
+pub(super) fn find<'a>(catalogue: &'a Catalogue, name: &str) -> anyhow::Result<&'a EventType> {
     if let Some(event_type) = catalogue.find(name) {
         return Ok(event_type);
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use console::{Color, Name, Parent};
 use domain::address_rules::Cidr;
 use domain::name_rules::NamePattern;
 
@@ -103,4 +104,22 @@ pub struct ServeArgs {
     /// hooks.internal, or *.corp.example for all below corp.example. Separated by commas or given again [default: none]
     #[arg(long = "allow-name", env = "HOOPOE_ALLOW_NAMES", value_name = "NAME,…", value_delimiter = ',')]
     pub allow_names: Option<Vec<NamePattern>>,
+    /// What the console calls itself, 1 to 40 characters [default: Hoopoe]
+    #[arg(long, env = "HOOPOE_BRAND_NAME", value_name = "NAME")]
+    pub brand_name: Option<Name>,
+    /// SVG, PNG or WebP picture of at most 128 KiB that the console shows beside its name [default: the hoopoe]
+    #[arg(long, env = "HOOPOE_BRAND_LOGO", value_name = "FILE")]
+    pub brand_logo: Option<PathBuf>,
+    /// The console's accent, such as #0b5fff [default: its own]
+    #[arg(long, env = "HOOPOE_BRAND_COLOR", value_name = "#RRGGBB")]
+    pub brand_color: Option<Color>,
+    /// Origins whose pages may show the console in a frame, such as https://crm.example.com, separated by commas or given
+    /// again [default: none]
+    #[arg(
+        long = "frame-ancestor",
+        env = "HOOPOE_FRAME_ANCESTORS",
+        value_name = "ORIGIN,…",
+        value_delimiter = ','
+    )]
+    pub frame_ancestors: Option<Vec<Parent>>,
 }

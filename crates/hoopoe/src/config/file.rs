@@ -34,6 +34,10 @@ pub(super) struct FileSettings {
     pub(super) ca_certificates: Option<PathBuf>,
     pub(super) allow_cidrs: Option<Vec<String>>,
     pub(super) allow_names: Option<Vec<String>>,
+    pub(super) brand_name: Option<String>,
+    pub(super) brand_logo: Option<PathBuf>,
+    pub(super) brand_color: Option<String>,
+    pub(super) frame_ancestors: Option<Vec<String>>,
 }
 
 /// The file that was named, which must exist; else the first of the usual places that has one; else nothing.

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Context as _, ensure};
+use console::{Color, Name, Parent, Parents};
 use domain::address_rules::{AddressPolicy, Cidr};
 use domain::limits::{
     AUDIT_DAYS_DEFAULT, CONNECTIONS_MAX, ENDPOINTS_PER_OWNER_DEFAULT, FAILED_SIGN_INS_PER_ADDRESS,
@@ -65,12 +66,23 @@ pub struct Config {
     /// Addresses and names that receivers may have although they are not public.
     pub allow_cidrs: Vec<Cidr>,
     pub allow_names: Vec<NamePattern>,
+    pub brand: BrandSettings,
     /// A platform key that is valid while it is set.
     pub platform_key: Option<PlatformKey>,
     /// `None`: the file beside the data.
     pub master_key: Option<MasterKey>,
     /// With `master_key` only: what the data may still be sealed under.
     pub master_key_previous: Option<MasterKey>,
+}
+
+/// How the console presents itself; what is `None` is its own.
+#[derive(Debug, Clone, Default)]
+pub struct BrandSettings {
+    pub name: Option<Name>,
+    /// A picture's file, read at the start.
+    pub logo: Option<PathBuf>,
+    pub color: Option<Color>,
+    pub parents: Parents,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +144,12 @@ impl Config {
             ca_certificates,
             allow_cidrs: allowed("allow_cidrs", args.allow_cidrs, file.allow_cidrs)?,
             allow_names: allowed("allow_names", args.allow_names, file.allow_names)?,
+            brand: BrandSettings {
+                name: one_of("brand_name", args.brand_name, file.brand_name)?,
+                logo: args.brand_logo.or(file.brand_logo),
+                color: one_of("brand_color", args.brand_color, file.brand_color)?,
+                parents: parents(allowed("frame_ancestors", args.frame_ancestors, file.frame_ancestors)?)?,
+            },
             platform_key: variable(PLATFORM_KEY_VARIABLE).map(PlatformKey::parse).transpose()?,
             master_key,
             master_key_previous,
@@ -181,6 +199,25 @@ fn endpoints_per_owner(wish: Option<usize>) -> anyhow::Result<usize> {
     match wish.unwrap_or(ENDPOINTS_PER_OWNER_DEFAULT) {
         0 => anyhow::bail!("endpoints_per_owner must be at least 1"),
         count => Ok(count),
+    }
+}
+
+fn parents(origins: Vec<Parent>) -> anyhow::Result<Parents> {
+    Parents::new(origins).context("frame_ancestors is not usable")
+}
+
+/// The flag's, or else the file's.
+fn one_of<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    setting: &str,
+    flag: Option<T>,
+    file: Option<String>,
+) -> anyhow::Result<Option<T>> {
+    match (flag, file) {
+        (Some(value), _) => Ok(Some(value)),
+        (None, Some(text)) => {
+            text.parse().map(Some).with_context(|| format!("{setting} in the config file: `{text}`"))
+        }
+        (None, None) => Ok(None),
     }
 }
 
@@ -289,6 +326,12 @@ mod tests {
             (
                 "allow_cidrs = [\"10.1.0.0/16\", \"10.0.0.1/8\"]",
                 "allow_cidrs in the config file: `10.0.0.1/8`",
+            ),
+            ("brand_name = \"\"", "brand_name in the config file: ``"),
+            ("brand_color = \"red\"", "brand_color in the config file: `red`: a colour is"),
+            (
+                "frame_ancestors = [\"https://*.example.com\"]",
+                "frame_ancestors in the config file: `https://*",
             ),
             ("allow_names = [\"*\"]", "allow_names in the config file: `*`"),
         ] {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Finished, Receiver};
 
-use crate::site::{KEY, LOCATION, Site, api, binary, endpoint};
+use crate::site::{KEY, LOCATION, Site, api, binary, contact, endpoint};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
@@ -86,4 +86,83 @@ async fn openapi_prints_what_the_server_serves() {
     assert!(served.body == printed.stdout.as_bytes(), "the two differ");
     let document: Value = served.json();
     assert_eq!(document["openapi"], json!("3.1.0"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listen_forwards_what_was_sent_and_comes_back_after_the_server_did() {
+    let (site, receiver, local) = (Site::new(), Receiver::start().await, Receiver::start().await);
+    let server = site.program().start().await;
+    let address = server.base().trim_start_matches("http://").to_owned();
+    let api_client = api(&server);
+    let id = endpoint(&api_client, LOCATION, &receiver.url("/hook")).await;
+    endpoint(&api_client, "another", &receiver.url("/hook")).await;
+    let args = [
+        "listen",
+        "--forward-to",
+        &local.url("/here?from=hoopoe"),
+        "--endpoint",
+        &id,
+        "--server",
+        server.base(),
+    ];
+    let mut listening = binary()
+        .args(args)
+        .args(["--events", "ContactCreate,ContactDelete"])
+        .env("HOOPOE_API_KEY", KEY)
+        .start()
+        .await;
+    let publish = async |client: &testkit::Client, location: &str, n: usize| {
+        client.post("/v1/events", &contact(location, n)).await.expect(202);
+    };
+    publish(&api_client, "another", 0).await;
+    publish(&api_client, LOCATION, 1).await;
+    let forwarded = local.wait_for(1).await.remove(0);
+    let sent = receiver.wait_for(2).await.into_iter().find(|request| request.body == forwarded.body).unwrap();
+    assert_eq!(forwarded.path, "/here?from=hoopoe");
+    for name in
+        ["x-wl-signature", "webhook-signature", "webhook-id", "content-type", "user-agent", "x-wl-attempt"]
+    {
+        assert_eq!(forwarded.expect_header(name), sent.expect_header(name));
+    }
+    testkit::eventually("a line of the event", || async {
+        let line = listening.stdout().lines().find(|line| line.contains("ContactCreate evt_"))?.to_owned();
+        (line.contains("attempt 1 -> 200 in ") && line.ends_with(" ms")).then_some(())
+    })
+    .await;
+
+    server.kill().await;
+    let again = ["serve", "--dev", "--listen", &address, "--data-dir"];
+    let program = binary().args(again).args([site.data_dir()]).env("HOOPOE_PLATFORM_KEY", KEY);
+    let server = program.start().await;
+    testkit::eventually("it to listen again", || async {
+        listening.stdout().contains("some events were missed").then_some(())
+    })
+    .await;
+    publish(&api(&server), LOCATION, 2).await;
+    assert_eq!(local.wait_for(2).await[1].json()["id"], "contact-2");
+    listening.signal("INT").await;
+    assert!(listening.ended().await.success());
+    assert!(listening.stderr().ends_with("stopped listening\n"), "{}", listening.stderr());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listen_says_what_is_wrong() {
+    let site = Site::new();
+    let server = site.start().await;
+    let base = server.base();
+    let nobody = "ep_00000000000000000000000000";
+    for (args, said) in [
+        (vec!["--server", base], "HOOPOE_API_KEY"),
+        (vec!["--server", base, "--key", "hpk_wrong"], "unauthorized"),
+        (vec!["--server", base, "--key", KEY, "--endpoint", nobody], "not-found"),
+        (vec!["--server", base, "--key", KEY, "--events", "ContactCrate"], "ContactCreate"),
+        (vec!["--server", "http://127.0.0.1:1", "--key", KEY], "hoopoe serve"),
+    ] {
+        let done =
+            hoopoe(&[vec!["listen", "--forward-to", "http://127.0.0.1:1/x"], args.clone()].concat(), b"")
+                .await;
+        assert_eq!(done.code, Some(1), "{args:?}: {done:?}");
+        assert!(done.stderr.contains(said) && done.stderr.lines().count() == 1, "{args:?}: {}", done.stderr);
+        assert!(!done.stderr.contains(KEY));
+    }
 }

@@ -98,8 +98,8 @@ async fn a_receiver_that_hangs_fails_after_four_timeouts_and_probes_are_alone() 
         world.publish_contact().await;
     }
     world.receiver.wait_for(8).await;
-    // The attempts, and the engine's own.
-    world.clock.wait_for_sleepers(8 + 2).await;
+    // The attempts, and the server's own.
+    world.clock.wait_for_sleepers(8 + 3).await;
     world.clock.advance_ms(10_000);
     let shown = health(&world, &endpoint, "failing").await;
     assert_eq!(shown["reason"], "timeout");

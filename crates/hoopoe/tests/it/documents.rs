@@ -8,7 +8,7 @@ use testkit::Client;
 use crate::world::World;
 
 /// The routes of the contract that exist today, with their methods.
-const ROUTES: [(&str, &str); 32] = [
+const ROUTES: [(&str, &str); 40] = [
     ("/v1/events", "get post"),
     ("/v1/events/batch", "post"),
     ("/v1/events/{}", "get"),
@@ -17,6 +17,10 @@ const ROUTES: [(&str, &str); 32] = [
     ("/v1/endpoints/{}/disable", "post"),
     ("/v1/endpoints/{}/enable", "post"),
     ("/v1/endpoints/{}/secret", "get"),
+    ("/v1/endpoints/{}/stats", "get"),
+    ("/v1/signatures/explain", "post"),
+    ("/v1/stream", "get"),
+    ("/v1/system", "get"),
     ("/v1/endpoints/{}/secret/promote", "post"),
     ("/v1/endpoints/{}/secret/rotate", "post"),
     ("/v1/endpoints/{}/test", "post"),
@@ -37,6 +41,10 @@ const ROUTES: [(&str, &str); 32] = [
     ("/v1/sessions/{}", "delete"),
     ("/v1/audit", "get"),
     ("/v1/system/master-key/rotate", "post"),
+    ("/v1/endpoints/{}/stats", "get"),
+    ("/v1/signatures/explain", "post"),
+    ("/v1/stream", "get"),
+    ("/v1/system", "get"),
     ("/healthz", "get"),
     ("/readyz", "get"),
     ("/metrics", "get"),
@@ -169,7 +177,7 @@ async fn metrics_can_have_an_address_of_their_own() {
 async fn paths_that_nobody_knows_are_one_series() {
     let world = World::start().await;
     for n in 0..50 {
-        world.api.get(&format!("/nothing/{n}")).await;
+        world.api.get(&format!("/v1/nothing/{n}")).await;
     }
     let text = world.api.get("/metrics").await.text();
     let series = text

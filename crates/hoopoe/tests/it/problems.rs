@@ -74,7 +74,7 @@ async fn other_media_types_and_long_bodies_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_later_is_not_there_yet() {
     let world = World::start().await;
-    for route in ["/v1/stream", "/v1/system", "/v1/replays/rpl_1"] {
+    for route in ["/v1/replays/rpl_1", "/v1/endpoints/ep_1/messages"] {
         refused(route, &world.api.get(route).await, 404, "not-found");
     }
 }

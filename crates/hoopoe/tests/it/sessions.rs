@@ -56,9 +56,6 @@ async fn a_link_signs_in_once_and_looking_at_it_opens_nothing() {
         .expect(200);
     assert_eq!((&current["locationId"], &current["id"]), (&LOCATION.into(), &made["sessionId"]));
     assert_eq!(current["permissions"], json!(["view", "manage"]));
-    let home = Client::new(world.api.base()).with_header("cookie", pair).get("/").await.text();
-    assert!(home.contains(&format!("signed in to location <code>{LOCATION}</code>")), "{home}");
-    assert!(browser.get("/").await.text().contains("You are not signed in"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,6 +98,28 @@ async fn a_change_by_cookie_needs_the_token_that_only_our_pages_can_read() {
     let current = cookie.get("/v1/sessions/current").await.expect(200);
     let right = cookie.with_header("x-csrf-token", text(&current, "csrfToken"));
     right.post("/v1/endpoints", &body).await.expect(201);
+}
+
+/// A link can come from anybody who has a location of his own.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_signed_in_is_asked_before_a_link_takes_him_elsewhere() {
+    let world = World::start().await;
+    let token = signed_in(&world, Location(LOCATION), &["view"]).await;
+    let browser = browser(&world).with_header("cookie", &format!("hoopoe_session={token}"));
+    let page = async |whose: Value| {
+        let made = link(&world, whose).await;
+        let path = text(&made, "url").strip_prefix(world.api.base()).unwrap().to_owned();
+        (made, browser.get(&path).await.text())
+    };
+    let (own, shown) = page(json!({"locationId": LOCATION})).await;
+    assert!(shown.contains("<script>") && !shown.contains("Stay where you are"), "{shown}");
+    let (_, shown) = page(json!({"locationId": "elsewhere"})).await;
+    assert!(!shown.contains("<script>") && shown.contains("Stay where you are"), "{shown}");
+    assert!(shown.contains(&format!("signed in to location <code>{LOCATION}</code>")), "{shown}");
+    // The session whose cookie is replaced is nobody's any more.
+    assert_eq!(redeem(&browser, &code_of(&own)).await.status.as_u16(), 303);
+    let before = Client::new(world.api.base()).with_key(&token);
+    refused("the session before", &before.get("/v1/endpoints").await, 401, "unauthorized");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +184,7 @@ async fn who_carries_two_sessions_is_not_signed_in() {
     let both = with(format!("hoopoe_session={one}; hoopoe_session={other}"));
     let problem = refused("two", &both.get("/v1/endpoints").await, 401, "unauthorized");
     assert!(text(&problem, "detail").contains("two sessions"), "{problem}");
-    assert!(both.get("/").await.text().contains("You are not signed in"));
+    assert_eq!(both.get("/v1/sessions/current").await.status.as_u16(), 401);
     with(format!("hoopoe_session={one}; hoopoe_session={one}")).get("/v1/endpoints").await.expect(200);
 }
 

@@ -48,6 +48,47 @@ fn check_headers(case: &str, answered: &Answered) {
     assert_eq!(cors, None, "{case}");
 }
 
+/// Its body may have been on its way for a long time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_key_is_deleted_while_its_body_arrives_does_nothing() {
+    let world = World::start().await;
+    let endpoint = world.endpoint(json!({})).await;
+    let key = json!({"name": "k", "locationId": LOCATION, "permissions": ["manage", "publish", "view"]});
+    let event = contact(LOCATION);
+    for (asked, body) in [
+        ("POST /v1/api-keys".to_owned(), key.clone()),
+        ("POST /v1/portal-sessions".to_owned(), json!({"locationId": LOCATION})),
+        ("POST /v1/events".to_owned(), event.clone()),
+        ("POST /v1/events/batch".to_owned(), json!({"events": [event]})),
+        (format!("PATCH /v1/endpoints/{}", text(&endpoint, "id")), json!({"description": "late"})),
+        (format!("POST /v1/endpoints/{}/secret/rotate", text(&endpoint, "id")), json!({"graceSeconds": 0})),
+        (format!("POST /v1/endpoints/{}/test", text(&endpoint, "id")), json!({})),
+    ] {
+        let made = world.api.post("/v1/api-keys", &key).await.expect(201);
+        let (token, body) = (text(&made, "key"), body.to_string());
+        let mut stream = connect(&world).await;
+        let head = format!(
+            "{asked} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut go_on = [0; 25];
+        stream.read_exact(&mut go_on).await.unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n", "{asked}");
+        // The caller is known and the server waits for the body.
+        world.api.delete(&format!("/v1/api-keys/{}", text(&made, "id"))).await.expect(204);
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(status(&answer), "401", "{asked}: {answer}");
+    }
+    assert_eq!(world.list("/v1/events").await.len(), 0);
+    assert_eq!(world.list("/v1/deliveries").await.len(), 0);
+    let unchanged = world.api.get(&format!("/v1/endpoints/{}", text(&endpoint, "id"))).await.expect(200);
+    assert_eq!(unchanged["updatedAt"], endpoint["updatedAt"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_has_the_security_headers_and_none_of_cors() {
     let world = World::start().await;

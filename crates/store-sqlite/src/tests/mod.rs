@@ -4,6 +4,7 @@ mod file;
 mod listing;
 mod plans;
 mod sealing;
+mod tallies;
 mod writing;
 
 use std::path::Path;

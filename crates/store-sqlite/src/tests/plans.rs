@@ -53,6 +53,14 @@ async fn a_slice_of_a_sweep_sorts_nothing() {
     assert!(!plans.is_empty() && !plans.iter().any(|step| step.contains("TEMP B-TREE")), "{plans:#?}");
 }
 
+/// What waits is counted along an index, from its first entry to its last, in its order; no row of the table is looked at.
+#[tokio::test]
+async fn what_waits_is_counted_in_an_index_alone() {
+    let world = World::new();
+    let plan = world.store.read("explaining", |conn| Ok(plan(conn, queue::WAITING))).await.unwrap();
+    assert_eq!(plan, ["SCAN queue USING COVERING INDEX queue_endpoint"]);
+}
+
 #[tokio::test]
 async fn a_statement_that_scans_or_sorts_is_noticed() {
     let world = World::new();
@@ -106,6 +114,8 @@ fn of_access() -> Vec<String> {
         sessions::EXPIRED,
         sessions::USED,
         audit::INSERT,
+        audit::API_KEY_LASTS,
+        audit::SESSION_LASTS,
         audit::EXPIRED,
     ]
     .map(str::to_owned)

@@ -6,10 +6,12 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use crate::healths::Healths;
+use crate::feed::{Feed, Happened};
+use crate::healths::{HealthNote, Healths};
 use crate::known::Known;
 use crate::routes::Routes;
 use domain::api_key::ApiKey;
+use domain::endpoint::Endpoint;
 use domain::id::{ApiKeyId, SessionId};
 use domain::session::Session;
 use domain::time::Timestamp;
@@ -19,11 +21,33 @@ use parking_lot::RwLock;
 pub struct Memory {
     pub routes: Routes,
     pub healths: Healths,
+    pub feed: Arc<Feed>,
     pub api_keys: RwLock<KnownTable<ApiKeyId, ApiKey>>,
     /// Those that are opened.
     pub sessions: RwLock<KnownTable<SessionId, Session>>,
     /// As far as a backend counts it here.
     pub queue_length: AtomicI64,
+}
+
+impl Memory {
+    /// Whoever listens hears of it.
+    pub fn put_endpoint(&self, endpoint: Arc<Endpoint>) {
+        self.routes.change(|table| table.put_endpoint(Arc::clone(&endpoint)));
+        self.tell(endpoint);
+    }
+
+    pub fn put_health(&self, note: HealthNote) {
+        let id = note.endpoint_id;
+        self.healths.put(note);
+        self.routes.endpoint(id).into_iter().for_each(|endpoint| self.tell(endpoint));
+    }
+
+    fn tell(&self, endpoint: Arc<Endpoint>) {
+        if self.feed.is_wanted() {
+            let failing = self.healths.of(&endpoint);
+            self.feed.put([Happened::Changed { endpoint, failing }]);
+        }
+    }
 }
 
 /// What callers are known by: API keys by the hash of the key, sessions by that of their token.

@@ -83,8 +83,8 @@ fn new_key(stage: &Stage) -> ApiKey {
 
 pub async fn a_change_and_its_entry_are_stored_together(stage: &mut Stage) {
     let endpoint = stage.new_endpoint(&location("loc"));
-    let key_id = stage.ids.api_key(NOW);
-    let actor = Actor::ApiKey { id: key_id, name: "the \"name\" 🦆".into(), scope: location("loc") };
+    let key = stage.create_api_key(&Scope::Platform, new_key(stage), 9, None).await.unwrap();
+    let actor = Actor::ApiKey { id: key.id, name: "the \"name\" 🦆".into(), scope: location("loc") };
     by(stage, actor.clone(), at(5))
         .create_endpoint(&Scope::Platform, endpoint.clone(), 9, None)
         .await
@@ -101,6 +101,47 @@ pub async fn a_change_and_its_entry_are_stored_together(stage: &mut Stage) {
         (entry.before.as_ref(), text(entry.after.as_ref())),
         (None, &format!("endpoint {}", endpoint.url)[..])
     );
+}
+
+/// Between a request's head and its change lies its body, which may be slow.
+pub async fn who_is_gone_changes_nothing(stage: &mut Stage) {
+    let whole = Scope::Platform;
+    let key = stage.create_api_key(&whole, new_key(stage), 9, None).await.unwrap();
+    let short = ApiKey { id: stage.ids.api_key(NOW), hash: [2; 32], expires_at: Some(at(10)), ..key.clone() };
+    let short = stage.create_api_key(&whole, short, 9, None).await.unwrap();
+    let session = Session {
+        id: stage.ids.session(NOW),
+        scope: location("loc"),
+        granted_by: whole.clone(),
+        permissions: vec![],
+        expires_at: at(60),
+        opened_at: None,
+        last_used_at: None,
+    };
+    let code = LoginCode { hash: [1; 32], expires_at: at(60) };
+    stage.create_session(&whole, session.clone(), code, 9, None).await.unwrap();
+    let by_key = |id| Actor::ApiKey { id, name: "k".into(), scope: location("loc") };
+    let by_session = Actor::Session { id: session.id, scope: location("loc") };
+    let create = async |stage: &Stage, actor: Actor, now| {
+        let endpoint = stage.new_endpoint(&location("loc"));
+        by(stage, actor, now).create_endpoint(&location("loc"), endpoint, 99, None).await
+    };
+    for actor in [by_key(key.id), by_key(short.id), by_session.clone()] {
+        create(stage, actor, at(9)).await.unwrap();
+    }
+    assert_fails!(create(stage, by_key(short.id), at(10)).await, CallerGone);
+    stage.delete_api_key(&whole, key.id, at(11)).await.unwrap();
+    stage.delete_session(&whole, session.id).await.unwrap();
+    for when in ["at once", "after a crash"] {
+        for actor in [by_key(key.id), by_session.clone()] {
+            assert_fails!(create(stage, actor.clone(), at(12)).await, CallerGone);
+            let note = by(stage, actor, at(12));
+            let look = note.note(Action::SecretRead, None, Object::new("endpoint", "ep")).await;
+            assert_fails!(look, CallerGone);
+        }
+        assert_eq!(all(stage).await.len(), 3, "{when}");
+        stage.crash(at(13)).await;
+    }
 }
 
 pub async fn a_change_that_fails_or_was_made_before_leaves_no_entry(stage: &mut Stage) {

@@ -198,6 +198,33 @@ pub async fn the_queues_length_counts_what_is_not_finished(stage: &mut Stage) {
     assert_eq!(stage.status(new_id).await, Status::Failed);
 }
 
+pub async fn what_waits_is_counted_by_endpoint(stage: &mut Stage) {
+    assert_eq!(stage.waiting().await.unwrap(), []);
+    let [first, second] = [stage.endpoint(&location("loc")).await, stage.endpoint(&location("loc")).await];
+    let held = stage.held(&first).await;
+    for seconds in 1..=3 {
+        stage.send(Draft::at(at(seconds)).queued_for(&first)).await;
+    }
+    stage.ended(&first, Verdict::Succeeded).await;
+    stage.send(Draft::at(at(9)).queued_for(&second)).await;
+    let waiting = async |stage: &Stage| {
+        let mut found = stage.waiting().await.unwrap();
+        found.sort_by_key(|waiting| waiting.endpoint_id);
+        found
+            .iter()
+            .map(|waiting| (waiting.endpoint_id, waiting.count, waiting.oldest_at))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(waiting(stage).await, [(first.id, 4, NOW), (second.id, 1, at(9))]);
+    stage.record_at(&held, Verdict::Succeeded, at(10)).await;
+    assert_eq!(waiting(stage).await, [(first.id, 3, at(1)), (second.id, 1, at(9))]);
+}
+
+pub async fn a_store_knows_what_it_takes_up(stage: &mut Stage) {
+    let footprint = stage.footprint().await.unwrap();
+    assert!(footprint.bytes > 0 && !footprint.kind.is_empty(), "{footprint:?}");
+}
+
 pub async fn a_store_that_is_ready_says_so(stage: &mut Stage) {
     stage.ping().await.unwrap();
     stage.crash(at(1)).await;

@@ -276,6 +276,7 @@ macro_rules! conformance_suite {
             }
             audit {
                 a_change_and_its_entry_are_stored_together,
+                who_is_gone_changes_nothing,
                 a_change_that_fails_or_was_made_before_leaves_no_entry,
                 every_change_is_told_with_its_object_before_and_after,
                 entries_are_seen_by_the_world_of_their_object_only,
@@ -308,6 +309,8 @@ macro_rules! conformance_suite {
                 a_sweep_leaves_answers_that_are_still_kept,
                 a_deleted_endpoint_is_known_as_long_as_the_log_speaks_of_it,
                 the_queues_length_counts_what_is_not_finished,
+                what_waits_is_counted_by_endpoint,
+                a_store_knows_what_it_takes_up,
                 a_store_that_is_ready_says_so,
                 a_closed_store_is_unavailable,
                 what_was_answered_while_closing_is_stored,

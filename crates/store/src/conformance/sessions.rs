@@ -45,10 +45,13 @@ pub async fn a_session_is_opened_once_by_its_code_and_found_by_its_token(stage: 
     let made = stage.create_session(&Scope::Platform, new.clone(), code(1), LIMIT, None).await.unwrap();
     assert_eq!((made, known(stage, 7)), (new.clone(), None));
     assert_fails!(stage.open_session([2; 32], [7; 32], at(1)).await, NotFound);
+    assert_fails!(stage.session_of_code([2; 32], at(1)).await, NotFound);
+    assert_eq!(stage.session_of_code([1; 32], at(1)).await.unwrap(), new);
     let opened = stage.open_session([1; 32], [7; 32], at(1)).await.unwrap();
     assert_eq!(opened, Session { opened_at: Some(at(1)), last_used_at: Some(at(1)), ..new });
     assert_eq!(known(stage, 7), Some(opened.clone()));
     assert_fails!(stage.open_session([1; 32], [8; 32], at(2)).await, NotFound);
+    assert_fails!(stage.session_of_code([1; 32], at(2)).await, NotFound);
     stage.crash(at(3)).await;
     assert_eq!(known(stage, 7).map(|session| session.id), Some(opened.id), "after a crash");
     assert_eq!(known(stage, 8), None);
