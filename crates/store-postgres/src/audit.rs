@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::audit::{Action, AuditEntry, Object};
+use domain::audit::{Action, Actor, AuditEntry, Object};
 use domain::id::AuditId;
 use domain::scope::{Owner, Scope};
 use domain::time::Timestamp;
@@ -38,6 +38,9 @@ pub(crate) const INSERT: &str = concat!(
     ") \
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 );
+pub(crate) const API_KEY_LASTS: &str =
+    "select 1 from api_keys where id = $1 and (expires_at is null or expires_at > $2)";
+pub(crate) const SESSION_LASTS: &str = "select 1 from sessions where id = $1 and expires_at > $2";
 pub(crate) const EXPIRED: &str =
     "delete from audit where id = any(array(select id from audit where id < $1 order by id limit $2))";
 pub(crate) const LIST_ALL: &str =
@@ -62,6 +65,21 @@ pub(crate) struct Change<'a> {
     pub object: Object,
     pub before: Option<Subject<'a>>,
     pub after: Option<Subject<'a>>,
+}
+
+/// Who makes a change must still be who he was: between his request's head and this moment lie its body, which may be slow, and
+/// the wait for a connection.
+pub(crate) async fn must_be_valid(session: &Session, note: &AuditNote) -> Result<(), Fault> {
+    let (sql, id) = match &note.actor {
+        Actor::ApiKey { id, .. } => (API_KEY_LASTS, id.bits()),
+        Actor::Session { id, .. } => (SESSION_LASTS, id.bits()),
+        Actor::PlatformKey | Actor::System => return Ok(()),
+    };
+    let at = note.id.created_at().as_millis();
+    match session.find(sql, &[&&id.to_be_bytes()[..], &at]).await? {
+        Some(_) => Ok(()),
+        None => Err(StoreError::CallerGone.into()),
+    }
 }
 
 #[async_trait]

@@ -76,13 +76,12 @@ pub(crate) async fn read_anew(
         }
         Err(fault) => return Err(fault),
     };
-    let is_there = endpoint.is_some();
-    memory.routes.change(|table| match endpoint {
-        Some(endpoint) => table.put_endpoint(Arc::new(endpoint)),
-        None => table.remove_endpoint(id),
-    });
-    if !is_there {
-        memory.healths.forget(id);
+    match endpoint {
+        Some(endpoint) => memory.put_endpoint(Arc::new(endpoint)),
+        None => {
+            memory.routes.change(|table| table.remove_endpoint(id));
+            memory.healths.forget(id);
+        }
     }
     Ok(())
 }

@@ -200,9 +200,7 @@ async fn create(tx: &mut Tx, scope: Scope, endpoint: Endpoint, limit: usize) -> 
 fn remember(tx: &mut Tx, endpoint: Endpoint) -> Arc<Endpoint> {
     let endpoint = Arc::new(endpoint);
     let stored = Arc::clone(&endpoint);
-    tx.changes(Changed::Endpoint(endpoint.id), move |memory| {
-        memory.routes.change(|table| table.put_endpoint(stored));
-    });
+    tx.changes(Changed::Endpoint(endpoint.id), move |memory| memory.put_endpoint(stored));
     endpoint
 }
 

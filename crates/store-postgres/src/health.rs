@@ -54,6 +54,7 @@ pub(crate) async fn read_anew(session: &Session, memory: &Memory, id: EndpointId
         Some(row) => put_into(memory, id, of_row(&row)?),
         None => memory.healths.forget(id),
     }
+    memory.tell_of(id);
     Ok(())
 }
 
@@ -73,7 +74,7 @@ pub(crate) async fn note(tx: &mut Tx, note: HealthNote) -> Result<(), Fault> {
         Some(failing) => put(tx, id, failing).await?,
         None => delete(tx, id).await?,
     }
-    tx.changes(Changed::Health(id), move |memory| memory.healths.put(note));
+    tx.changes(Changed::Health(id), move |memory| memory.put_health(note));
     Ok(())
 }
 

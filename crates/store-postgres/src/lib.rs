@@ -46,6 +46,7 @@ use parking_lot::Mutex;
 use store::Store;
 use store::audit::AuditNote;
 use store::backend::memory::Memory;
+use store::feed::Feed;
 use store::healths::Healths;
 use store::routes::Routes;
 use store::vault::Vault;
@@ -137,6 +138,9 @@ impl Store for PostgresStore {
     }
     fn healths(&self) -> &Healths {
         &self.shared.memory.healths
+    }
+    fn feed(&self) -> &Arc<Feed> {
+        &self.shared.memory.feed
     }
     fn audited(self: Arc<Self>, note: AuditNote) -> Arc<dyn Store> {
         Arc::new(Self { note: Some(Arc::new(note)), ..Self::clone(&self) })

@@ -5,7 +5,7 @@ use domain::limits::CHANGES_KEPT_MAX;
 use domain::time::Timestamp;
 use store::StoreError;
 use store::backend::days::{Day, day_at, first_key_of};
-use store::maintenance::{Maintenance, Swept};
+use store::maintenance::{Footprint, Maintenance, Swept};
 
 use crate::fault::{CLOSED, unavailable};
 use crate::session::Session;
@@ -25,6 +25,7 @@ pub(crate) const FORGOTTEN_ENDPOINTS: &str = "delete from endpoints where id = a
     where state = 2 and state_since < $1 limit $2))";
 pub(crate) const PROBE: &str = "insert into meta (name, value) values ('probe', '\\x00') \
     on conflict (name) do update set value = excluded.value";
+pub(crate) const SIZE: &str = "select pg_database_size(current_database())";
 /// One node sweeps at a time; the others find less to do.
 pub(crate) const HOLD: &str = "select value from counters where name = 'sweep' for update";
 
@@ -57,6 +58,17 @@ impl Maintenance for PostgresStore {
                 Ok(Swept::More)
             }
         }
+    }
+
+    async fn footprint(&self) -> Result<Footprint, StoreError> {
+        let measure = reading(|session| {
+            Box::pin(async move {
+                let row = session.find(SIZE, &[]).await?;
+                Ok(row.map_or(0, |row| row.get::<_, i64>(0)).unsigned_abs())
+            })
+        });
+        let bytes = self.read("measuring the database", measure).await?;
+        Ok(Footprint { kind: "postgres", bytes })
     }
 
     async fn close(&self) {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use domain::audit::{Action, Object};
 use domain::delivery::EndReason;
 use domain::event::Event;
-use domain::id::EndpointId;
+use domain::id::{EndpointId, key_time};
 use domain::time::Timestamp;
 use store::StoreError;
 use store::backend::codec;
@@ -15,7 +15,8 @@ use store::backend::days::day_of;
 use store::backend::standing::{DeliveryHead, Ending, Queued};
 use store::healths::HealthNote;
 use store::once::MaybeOnce;
-use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Want};
+use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
+use tokio_postgres::Row;
 
 use crate::PostgresStore;
 use crate::audit::Change;
@@ -71,6 +72,19 @@ pub(crate) const END_SOME: &str = concat!(
 pub(crate) const DROP_HELD: &str = "delete from held where key = any($1) and claim = $2";
 pub(crate) const IS_ENABLED: &str = "select 1 from endpoints where id = $1 and state = 0";
 pub(crate) const LENGTH: &str = "select (select count(*) from queue) + (select count(*) from held)";
+
+/// Along the index of each, for people who look.
+pub(crate) const WAITING: &str = "select endpoint_id, count(*), min(key) from \
+    (select endpoint_id, key from queue union all select endpoint_id, key from held) as unfinished group by endpoint_id";
+
+fn waiting_of(row: &Row) -> Result<Waiting, Fault> {
+    let count: i64 = row.get(1);
+    Ok(Waiting {
+        endpoint_id: endpoint_id(row, 0)?,
+        count: count.unsigned_abs(),
+        oldest_at: key_time(row.get(2)),
+    })
+}
 
 #[async_trait]
 impl Queue for PostgresStore {
@@ -140,6 +154,16 @@ impl Queue for PostgresStore {
 
     async fn more_is_due(&self) {
         self.shared.node.adopted().await;
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        let count = reading(|session| {
+            Box::pin(async move {
+                let rows = session.query(WAITING, &[]).await?;
+                rows.iter().map(waiting_of).collect::<Result<Vec<_>, Fault>>()
+            })
+        });
+        self.read("counting what waits", count).await
     }
 
     async fn queue_length(&self) -> Result<u64, StoreError> {

@@ -97,6 +97,11 @@ impl Sessions for PostgresStore {
         self.change("opening a session", work).await
     }
 
+    async fn session_of_code(&self, code_hash: [u8; 32], now: Timestamp) -> Result<SignIn, StoreError> {
+        let look = reading(move |session| Box::pin(by_code(session, code_hash, now)));
+        self.read("looking at a login code", look).await
+    }
+
     async fn list_sessions(
         &self,
         scope: &Scope,
@@ -228,8 +233,7 @@ async fn open(
     token_hash: [u8; 32],
     now: Timestamp,
 ) -> Result<SignIn, Fault> {
-    let row = tx.find(BY_CODE, &[&&code_hash[..], &now.as_millis()]).await?;
-    let session = row.map(|row| of_row(&row)).transpose()?.ok_or(StoreError::NotFound)?.0;
+    let session = by_code(tx, code_hash, now).await?;
     let id_bytes = session.id.bits().to_be_bytes();
     tx.execute(OPEN, &[&&id_bytes[..], &&token_hash[..], &now.as_millis()]).await?;
     // Nobody is signed in before: who opens it is the session itself.
@@ -242,6 +246,11 @@ async fn open(
     let id = opened.id;
     tx.changes(Changed::Session(id), move |memory| memory.sessions.write().put(id, token_hash, known));
     Ok(opened)
+}
+
+async fn by_code(session: &Session, code_hash: [u8; 32], now: Timestamp) -> Result<SignIn, Fault> {
+    let row = session.find(BY_CODE, &[&&code_hash[..], &now.as_millis()]).await?;
+    Ok(row.map(|row| of_row(&row)).transpose()?.ok_or(StoreError::NotFound)?.0)
 }
 
 async fn delete(tx: &mut Tx, scope: Scope, id: SessionId) -> Result<(), Fault> {

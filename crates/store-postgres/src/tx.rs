@@ -172,7 +172,15 @@ impl PostgresStore {
             Turn::None => None,
             Turn::Changes => Some(crate::follow::next_revision(&tx).await?),
         };
-        match work(&mut tx).await {
+        let valid = match &tx.note {
+            Some(note) => crate::audit::must_be_valid(&tx, note).await,
+            None => Ok(()),
+        };
+        let worked = match valid {
+            Ok(()) => work(&mut tx).await,
+            Err(fault) => Err(fault),
+        };
+        match worked {
             Ok(value) => {
                 self.commit(tx, revision).await?;
                 Ok(value)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use domain::audit::{Action, AuditEntry, Object};
+use domain::audit::{Action, Actor, AuditEntry, Object};
 use domain::id::AuditId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 use domain::scope::{Owner, Scope};

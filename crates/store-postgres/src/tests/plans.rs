@@ -227,7 +227,7 @@ fn of_sweeps() -> [&'static str; 10] {
     ]
 }
 
-fn of_nouns() -> [&'static str; 34] {
+fn of_nouns() -> [&'static str; 36] {
     [
         scope::COMPANY_OF,
         scope::OWNER_OF,
@@ -259,6 +259,8 @@ fn of_nouns() -> [&'static str; 34] {
         sessions::COUNT_OF_OWNER,
         sessions::USED,
         audit::INSERT,
+        audit::API_KEY_LASTS,
+        audit::SESSION_LASTS,
         tenants::PUT_LOCATION,
         tenants::LOCATION,
         tenants::UNINSTALL,

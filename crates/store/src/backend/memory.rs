@@ -12,7 +12,7 @@ use crate::known::Known;
 use crate::routes::Routes;
 use domain::api_key::ApiKey;
 use domain::endpoint::Endpoint;
-use domain::id::{ApiKeyId, SessionId};
+use domain::id::{ApiKeyId, EndpointId, SessionId};
 use domain::session::Session;
 use domain::time::Timestamp;
 use parking_lot::RwLock;
@@ -39,6 +39,11 @@ impl Memory {
     pub fn put_health(&self, note: HealthNote) {
         let id = note.endpoint_id;
         self.healths.put(note);
+        self.tell_of(id);
+    }
+
+    /// Its health was changed by another node.
+    pub fn tell_of(&self, id: EndpointId) {
         self.routes.endpoint(id).into_iter().for_each(|endpoint| self.tell(endpoint));
     }
 
