@@ -14,6 +14,7 @@ use store::vault::Vault;
 use crate::PostgresStore;
 use crate::fault::Fault;
 use crate::follow::Changed;
+use crate::nodes::Doubt;
 use crate::pool::{Lent, Pool};
 use crate::session::{Session, within};
 
@@ -48,6 +49,7 @@ pub(crate) struct Tx {
     pub vault: Arc<Vault>,
     /// Under which this transaction holds deliveries.
     pub claim: Claim,
+    doubt: Doubt,
     /// Who makes the change, for the audit log.
     pub note: Option<Arc<AuditNote>>,
     /// The same, once the change is written down there.
@@ -181,6 +183,7 @@ impl PostgresStore {
                 if fault.leaves_connection_good() {
                     tx.run("rollback").await?;
                     tx.conn.keep();
+                    tx.doubt.settle();
                 }
                 Err(fault)
             }
@@ -190,10 +193,12 @@ impl PostgresStore {
     async fn begin(&self) -> Result<Tx, Fault> {
         let conn = self.shared.pool.get().await?;
         conn.run("begin").await?;
+        let doubt = self.shared.node.begun();
         Ok(Tx {
             conn,
             vault: self.shared.vault.lock().clone(),
-            claim: self.shared.node.next_claim(),
+            claim: doubt.claim,
+            doubt,
             note: self.note.clone(),
             noted: None,
             effects: Vec::new(),
@@ -206,8 +211,9 @@ impl PostgresStore {
             crate::follow::tell(&tx, revision, &tx.changed).await?;
         }
         tx.run("commit").await?;
-        let Tx { conn, effects, .. } = tx;
+        let Tx { conn, effects, doubt, .. } = tx;
         conn.keep();
+        doubt.settle();
         effects.into_iter().for_each(|effect| effect(&self.shared.memory));
         if let Some(revision) = revision {
             self.shared.follower.has_made(revision);
