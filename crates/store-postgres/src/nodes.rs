@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 
 use crate::Shared;
 use crate::fault::Fault;
+use crate::follow::LEFT_CHANNEL;
 use crate::session::{Param, Session, within};
 
 /// Of a claim's 63 bits the lower ones count a node's transactions, enough for thirty years at a thousand a second; the others
@@ -177,7 +178,12 @@ impl Node {
     pub(crate) async fn leave(&self, session: &Session, now: Timestamp) -> Result<(), Fault> {
         session.execute(LEAVE, &[&self.fence()]).await?;
         adopt(session, now).await?;
-        Ok(())
+        session.run(&format!("notify {LEFT_CHANNEL}")).await
+    }
+
+    /// The queue is worth a look.
+    pub(crate) fn more_is_due(&self) {
+        self.adopted.notify_one();
     }
 }
 
@@ -223,7 +229,7 @@ async fn look_after(shared: &Shared) -> Result<(), Fault> {
     shared.node.renew(&session, now).await?;
     let freed = shared.node.free_doubtful(&session, now).await?;
     if adopt(&session, now).await? + freed > 0 {
-        shared.node.adopted.notify_one();
+        shared.node.more_is_due();
     }
     session.keep();
     // Tomorrow's before anybody needs it.
