@@ -7,6 +7,7 @@ use std::sync::Arc;
 use domain::limits::DATABASE_CALL_MS_MAX;
 use store::StoreError;
 use store::audit::AuditNote;
+use store::backend::days::Day;
 use store::backend::memory::Memory;
 use store::queue::Claim;
 use store::vault::Vault;
@@ -130,8 +131,13 @@ impl PostgresStore {
         on_its_own(doing, async move { store.transact(Turn::None, work).await }).await
     }
 
-    /// As [`write`](Self::write), of what may be run again when it collides with others.
-    pub(crate) async fn write_again<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    /// As [`write`](Self::write), of what may be run again when it collides with others. `days`: whose partitions it needs.
+    pub(crate) async fn write_again<T, F>(
+        &self,
+        doing: &'static str,
+        days: Vec<Day>,
+        work: F,
+    ) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Clone + Send + 'static,
@@ -139,12 +145,14 @@ impl PostgresStore {
         let store = self.clone();
         let running = async move {
             for _ in 1..RUNS_MAX {
+                store.shared.days.ensure(&store.shared.pool, days.iter().copied()).await?;
                 match store.transact(Turn::None, work.clone()).await {
                     Err(fault) if fault.is_collision() => {}
                     Err(Fault::NoSuchDay) => store.shared.days.forget(),
                     other => return other,
                 }
             }
+            store.shared.days.ensure(&store.shared.pool, days).await?;
             store.transact(Turn::None, work).await
         };
         on_its_own(doing, running).await

@@ -273,6 +273,19 @@ async fn a_node_that_missed_more_than_is_kept_reads_everything_anew() {
     assert_eq!(pair.two.routes().endpoint(endpoint.id).unwrap().description, "quietly changed");
 }
 
+#[tokio::test]
+async fn a_secret_is_nowhere_in_the_clear() {
+    let pair = Pair::open().await;
+    pair.endpoint().await;
+    for column in ["secret", "headers"] {
+        let is_sealed = format!("select count(*) from endpoints where length({column}) > 30");
+        assert_eq!(pair.database.sql(&is_sealed), "1", "{column}");
+    }
+    let found = "select count(*) from endpoints e where e::text like '%whsec_x%' \
+        or e::text like '%' || encode('whsec_x', 'hex') || '%'";
+    assert_eq!(pair.database.sql(found), "0");
+}
+
 /// The group commit of two nodes at once: one key, one effect.
 #[tokio::test]
 async fn of_two_nodes_with_one_idempotency_key_one_publishes() {
