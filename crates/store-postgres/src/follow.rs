@@ -33,6 +33,8 @@ pub(crate) const SINCE: &str = "select kind, id from changes where revision > $1
 pub(crate) const PRUNE: &str = "with limits as (update counters set value = greatest(value, $1) where name = 'pruned') \
     delete from changes where revision <= $1";
 const CHANNEL: &str = "hoopoe_changes";
+/// A node that leaves has given back what it held.
+pub(crate) const LEFT_CHANNEL: &str = "hoopoe_left";
 
 /// Something that memory holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -138,14 +140,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 async fn listen(shared: &Shared) -> Result<Session, Fault> {
-    let hint = Arc::clone(&shared.follower.hint);
-    let told = move |message| {
-        if let AsyncMessage::Notification(_) = message {
-            hint.notify_one();
-        }
+    let (hint, node) = (Arc::clone(&shared.follower.hint), Arc::clone(&shared.node));
+    let told = move |message| match message {
+        AsyncMessage::Notification(told) if told.channel() == LEFT_CHANNEL => node.more_is_due(),
+        AsyncMessage::Notification(_) => hint.notify_one(),
+        _ => {}
     };
     let session = shared.pool.target().connect_telling(told).await?;
-    session.run(&format!("listen {CHANNEL}")).await?;
+    session.run(&format!("listen {CHANNEL}; listen {LEFT_CHANNEL}")).await?;
     Ok(session)
 }
 

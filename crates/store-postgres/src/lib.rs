@@ -79,7 +79,7 @@ pub(crate) struct Shared {
     pub pool: Pool,
     pub memory: Memory,
     pub vault: Mutex<Arc<Vault>>,
-    pub node: Node,
+    pub node: Arc<Node>,
     pub days: Days,
     pub follower: Follower,
     pub publisher: Publisher,

@@ -9,12 +9,14 @@ use std::time::Duration;
 use domain::id::{ID_SLOTS, IdSource};
 use domain::limits::{DATABASE_CALL_MS_MAX, LEASE_MS, LEASE_RENEWAL_MS};
 use domain::time::Timestamp;
+use parking_lot::Mutex;
 use store::backend::days::day_at;
 use store::queue::Claim;
 use tokio::sync::Notify;
 
 use crate::Shared;
 use crate::fault::Fault;
+use crate::follow::LEFT_CHANNEL;
 use crate::session::{Param, Session, within};
 
 /// Of a claim's 63 bits the lower ones count a node's transactions, enough for thirty years at a thousand a second; the others
@@ -42,6 +44,38 @@ pub(crate) const ADOPT: &str = "with left_over as (delete from held \
     attempt_count, due_at) select key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, retry_key, \
     retry_salt, attempt_count, $1 from left_over";
 
+/// Of the claims $1, due at $2.
+pub(crate) const FREE: &str = "with freed as (delete from held where claim = any($1) returning held.*) \
+    insert into queue (key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, retry_key, retry_salt, \
+    attempt_count, due_at) select key, salt, event_key, event_salt, endpoint_id, type, location_id, trigger, retry_key, \
+    retry_salt, attempt_count, $2 from freed";
+/// How often what is doubtful is freed: the server gives a transaction up before that.
+const DOUBT_ROUNDS: u32 = 4;
+const _: () = assert!(DOUBT_ROUNDS as i64 * LEASE_RENEWAL_MS >= 2 * DATABASE_CALL_MS_MAX as i64);
+
+/// A claim whose transaction runs. Dropped before it is settled, nobody knows whether deliveries are held under it.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    node: Arc<Node>,
+    pub claim: Claim,
+    is_settled: bool,
+}
+
+impl Doubt {
+    /// Its transaction was committed and its caller will know, or it was rolled back.
+    pub(crate) fn settle(mut self) {
+        self.is_settled = true;
+    }
+}
+
+impl Drop for Doubt {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.node.doubtful.lock().push((self.claim, DOUBT_ROUNDS));
+        }
+    }
+}
+
 /// This process among the others.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -51,6 +85,8 @@ pub(crate) struct Node {
     ids: Arc<IdSource>,
     /// Something was taken over.
     adopted: Notify,
+    /// Claims of transactions whose end is not known, with how often they are still to be freed.
+    doubtful: Mutex<Vec<(Claim, u32)>>,
     fence: AtomicI64,
     count: AtomicI64,
 }
@@ -67,6 +103,7 @@ impl Node {
             started_at: now,
             ids,
             adopted: Notify::new(),
+            doubtful: Mutex::default(),
             fence: AtomicI64::new(0),
             count: AtomicI64::new(0),
         };
@@ -79,7 +116,7 @@ impl Node {
     }
 
     /// Another one for each transaction, so that a call that comes again does not touch what was claimed meanwhile.
-    pub(crate) fn next_claim(&self) -> Claim {
+    fn next_claim(&self) -> Claim {
         let count = self.count.fetch_add(1, Ordering::Relaxed) & ((1 << COUNT_BITS) - 1);
         Claim((self.fence() << COUNT_BITS) | count)
     }
@@ -111,6 +148,27 @@ impl Node {
         Ok(())
     }
 
+    /// A transaction that may hold deliveries under this claim begins.
+    pub(crate) fn begun(self: &Arc<Self>) -> Doubt {
+        Doubt { node: Arc::clone(self), claim: self.next_claim(), is_settled: false }
+    }
+
+    /// Gives back what transactions of unknown end hold: nobody here knows of it. They are tried again for as long as the server
+    /// may still be about to commit them.
+    async fn free_doubtful(&self, session: &Session, now: Timestamp) -> Result<u64, Fault> {
+        let claims: Vec<i64> = self.doubtful.lock().iter().map(|(claim, _)| claim.0).collect();
+        if claims.is_empty() {
+            return Ok(0);
+        }
+        let freed = session.execute(FREE, &[&claims, &now.as_millis()]).await?;
+        let mut doubtful = self.doubtful.lock();
+        doubtful.retain_mut(|(claim, rounds)| {
+            *rounds -= u32::from(claims.contains(&claim.0));
+            *rounds > 0
+        });
+        Ok(freed)
+    }
+
     /// Resolves after something was taken over.
     pub(crate) async fn adopted(&self) {
         self.adopted.notified().await;
@@ -120,7 +178,12 @@ impl Node {
     pub(crate) async fn leave(&self, session: &Session, now: Timestamp) -> Result<(), Fault> {
         session.execute(LEAVE, &[&self.fence()]).await?;
         adopt(session, now).await?;
-        Ok(())
+        session.run(&format!("notify {LEFT_CHANNEL}")).await
+    }
+
+    /// The queue is worth a look.
+    pub(crate) fn more_is_due(&self) {
+        self.adopted.notify_one();
     }
 }
 
@@ -164,8 +227,9 @@ async fn look_after(shared: &Shared) -> Result<(), Fault> {
     let session = shared.pool.get().await?;
     let now = shared.clock.now();
     shared.node.renew(&session, now).await?;
-    if adopt(&session, now).await? > 0 {
-        shared.node.adopted.notify_one();
+    let freed = shared.node.free_doubtful(&session, now).await?;
+    if adopt(&session, now).await? + freed > 0 {
+        shared.node.more_is_due();
     }
     session.keep();
     // Tomorrow's before anybody needs it.

@@ -141,7 +141,7 @@ pub(crate) async fn open(settings: Settings) -> Result<PostgresStore, OpenError>
         pool,
         memory,
         vault: Mutex::new(Arc::new(settings.vault)),
-        node,
+        node: Arc::new(node),
         days,
         follower: Follower::at(seen),
         publisher,

@@ -88,7 +88,12 @@ impl Publisher {
 pub(crate) async fn run(shared: Arc<Shared>, mut calls: Calls) {
     while let Some(first) = calls.recv().await {
         let group = gather(first, &mut calls);
-        store_group(&shared, group).await;
+        let shared = Arc::clone(&shared);
+        // Apart, so that a panic takes this group alone; those who wait are told by their dropped replies.
+        let storing = tokio::spawn(async move { store_group(&shared, group).await });
+        if let Err(panic) = storing.await {
+            tracing::error!(%panic, "storing publications ended in a fault of ours");
+        }
     }
     shared.publisher.ended.close();
 }
@@ -187,7 +192,8 @@ async fn store_bounded(shared: &Shared, group: &[Call]) -> Result<Stored, Fault>
 async fn store(shared: &Shared, group: &[Call]) -> Result<Stored, Fault> {
     ensure_days(shared, group.iter().flat_map(|call| &call.publications)).await?;
     let session = shared.pool.get().await?;
-    let stored = store_in(&session, shared.node.next_claim(), group).await;
+    let doubt = shared.node.begun();
+    let stored = store_in(&session, doubt.claim, group).await;
     if let Err(fault) = &stored
         && fault.leaves_connection_good()
     {
@@ -195,6 +201,7 @@ async fn store(shared: &Shared, group: &[Call]) -> Result<Stored, Fault> {
     }
     if stored.as_ref().err().is_none_or(Fault::leaves_connection_good) {
         session.keep();
+        doubt.settle();
     }
     stored
 }

@@ -93,19 +93,21 @@ impl Queue for PostgresStore {
     }
 
     async fn claim(&self, wants: Vec<Want>, now: Timestamp) -> Result<Vec<Granted>, StoreError> {
-        self.write_again("claiming deliveries", move |tx| Box::pin(claim(tx, wants, now))).await
+        self.write_again("claiming deliveries", Vec::new(), move |tx| Box::pin(claim(tx, wants, now))).await
     }
 
     async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, StoreError> {
         let records: Arc<[Record]> = records.into();
         let _turn = self.shared.turn_to_record().await.map_err(|fault| fault.told("recording attempts"))?;
         let part = self.shared.node.fence();
+        let mut days: Vec<_> = records.iter().map(|record| day_of(record.delivery.id.key())).collect();
+        days.dedup();
         let record = writing(move |tx| Box::pin(async move { record_all(tx, &records, part).await }));
-        self.write_again("recording attempts", record).await
+        self.write_again("recording attempts", days, record).await
     }
 
     async fn release(&self, releases: Vec<Release>) -> Result<(), StoreError> {
-        self.write_again("releasing deliveries", move |tx| {
+        self.write_again("releasing deliveries", Vec::new(), move |tx| {
             Box::pin(async move { release(tx, &releases).await })
         })
         .await
@@ -133,7 +135,7 @@ impl Queue for PostgresStore {
         let end = writing(move |tx| {
             Box::pin(async move { end_deliveries(tx, endpoint_id, (reason, now), limit).await })
         });
-        self.write_again("ending deliveries", end).await
+        self.write_again("ending deliveries", Vec::new(), end).await
     }
 
     async fn record_test(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use domain::limits::DATABASE_CALL_MS_MAX;
 use store::StoreError;
 use store::audit::AuditNote;
+use store::backend::days::Day;
 use store::backend::memory::Memory;
 use store::queue::Claim;
 use store::vault::Vault;
@@ -14,6 +15,7 @@ use store::vault::Vault;
 use crate::PostgresStore;
 use crate::fault::Fault;
 use crate::follow::Changed;
+use crate::nodes::Doubt;
 use crate::pool::{Lent, Pool};
 use crate::session::{Session, within};
 
@@ -48,6 +50,7 @@ pub(crate) struct Tx {
     pub vault: Arc<Vault>,
     /// Under which this transaction holds deliveries.
     pub claim: Claim,
+    doubt: Doubt,
     /// Who makes the change, for the audit log.
     pub note: Option<Arc<AuditNote>>,
     /// The same, once the change is written down there.
@@ -128,8 +131,13 @@ impl PostgresStore {
         on_its_own(doing, async move { store.transact(Turn::None, work).await }).await
     }
 
-    /// As [`write`](Self::write), of what may be run again when it collides with others.
-    pub(crate) async fn write_again<T, F>(&self, doing: &'static str, work: F) -> Result<T, StoreError>
+    /// As [`write`](Self::write), of what may be run again when it collides with others. `days`: whose partitions it needs.
+    pub(crate) async fn write_again<T, F>(
+        &self,
+        doing: &'static str,
+        days: Vec<Day>,
+        work: F,
+    ) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Clone + Send + 'static,
@@ -137,12 +145,14 @@ impl PostgresStore {
         let store = self.clone();
         let running = async move {
             for _ in 1..RUNS_MAX {
+                store.shared.days.ensure(&store.shared.pool, days.iter().copied()).await?;
                 match store.transact(Turn::None, work.clone()).await {
                     Err(fault) if fault.is_collision() => {}
                     Err(Fault::NoSuchDay) => store.shared.days.forget(),
                     other => return other,
                 }
             }
+            store.shared.days.ensure(&store.shared.pool, days).await?;
             store.transact(Turn::None, work).await
         };
         on_its_own(doing, running).await
@@ -189,6 +199,7 @@ impl PostgresStore {
                 if fault.leaves_connection_good() {
                     tx.run("rollback").await?;
                     tx.conn.keep();
+                    tx.doubt.settle();
                 }
                 Err(fault)
             }
@@ -198,10 +209,12 @@ impl PostgresStore {
     async fn begin(&self) -> Result<Tx, Fault> {
         let conn = self.shared.pool.get().await?;
         conn.run("begin").await?;
+        let doubt = self.shared.node.begun();
         Ok(Tx {
             conn,
             vault: self.shared.vault.lock().clone(),
-            claim: self.shared.node.next_claim(),
+            claim: doubt.claim,
+            doubt,
             note: self.note.clone(),
             noted: None,
             effects: Vec::new(),
@@ -214,8 +227,9 @@ impl PostgresStore {
             crate::follow::tell(&tx, revision, &tx.changed).await?;
         }
         tx.run("commit").await?;
-        let Tx { conn, effects, .. } = tx;
+        let Tx { conn, effects, doubt, .. } = tx;
         conn.keep();
+        doubt.settle();
         effects.into_iter().for_each(|effect| effect(&self.shared.memory));
         if let Some(revision) = revision {
             self.shared.follower.has_made(revision);

@@ -177,6 +177,23 @@ async fn a_node_whose_lease_was_taken_goes_on_under_another_fence_and_what_it_he
     assert_eq!(pair.one.record(vec![pair.record(&anew)]).await.unwrap(), [Recorded::Applied]);
 }
 
+/// The commit came through and its answer did not: nobody has these deliveries in memory.
+#[tokio::test]
+async fn what_a_transaction_of_unknown_end_holds_is_given_back() {
+    let pair = Pair::open().await;
+    let endpoint = pair.endpoint().await;
+    let held = pair.held(&endpoint).await;
+    let doubt = pair.one.shared.node.begun();
+    pair.database.sql(&format!("update held set claim = {}", doubt.claim.0));
+    drop(doubt);
+    pair.clocks[0].wait_for_sleepers(1).await;
+    pair.clocks[0].advance_ms(LEASE_RENEWAL_MS);
+    pair.one.more_is_due().await;
+    let want = Want { endpoint_id: endpoint.id, limit: 9 };
+    let granted = pair.two.claim(vec![want], NOW.plus_millis(LEASE_RENEWAL_MS)).await.unwrap().remove(0);
+    assert_eq!(granted.deliveries[0].id, held.id);
+}
+
 #[tokio::test]
 async fn a_node_that_leaves_in_order_hands_over_at_once() {
     let pair = Pair::open().await;
@@ -254,6 +271,19 @@ async fn a_node_that_missed_more_than_is_kept_reads_everything_anew() {
     pair.database.sql("update counters set value = 100 where name in ('revision', 'pruned')");
     follow::catch_up(&pair.two.shared).await.unwrap();
     assert_eq!(pair.two.routes().endpoint(endpoint.id).unwrap().description, "quietly changed");
+}
+
+#[tokio::test]
+async fn a_secret_is_nowhere_in_the_clear() {
+    let pair = Pair::open().await;
+    pair.endpoint().await;
+    for column in ["secret", "headers"] {
+        let is_sealed = format!("select count(*) from endpoints where length({column}) > 30");
+        assert_eq!(pair.database.sql(&is_sealed), "1", "{column}");
+    }
+    let found = "select count(*) from endpoints e where e::text like '%whsec_x%' \
+        or e::text like '%' || encode('whsec_x', 'hex') || '%'";
+    assert_eq!(pair.database.sql(found), "0");
 }
 
 /// The group commit of two nodes at once: one key, one effect.

@@ -91,7 +91,7 @@ async fn plan(store: &PostgresStore, sql: &str) -> Vec<String> {
 }
 
 async fn explained(store: &PostgresStore, sql: &str) -> Vec<String> {
-    rows(&*store.shared.pool.get().await.unwrap(), sql).await
+    rows(&store.shared.pool.get().await.unwrap(), sql).await
 }
 
 async fn rows(session: &crate::session::Session, sql: &str) -> Vec<String> {
@@ -194,13 +194,14 @@ fn fixed() -> Vec<&'static str> {
     [&traffic[..], &of_nodes(), &of_sweeps(), &of_nouns()].concat()
 }
 
-fn of_nodes() -> [&'static str; 13] {
+fn of_nodes() -> [&'static str; 14] {
     [
         nodes::NEXT_FENCE,
         nodes::RENEW,
         nodes::LEAVE,
         nodes::END_LEASES,
         nodes::ADOPT,
+        nodes::FREE,
         follow::NEXT_REVISION,
         follow::REVISION,
         follow::PRUNED,
