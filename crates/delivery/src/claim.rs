@@ -125,9 +125,9 @@ pub(crate) async fn run(core: Arc<Core>) {
             Round::Worked => tokio::task::yield_now().await,
             Round::Idle => {
                 let first = core.timetable.lock().first();
-                wait(&core, first.map_or(poll_at, |first| first.min(poll_at))).await;
+                poll_at = wait(&core, first.map_or(poll_at, |first| first.min(poll_at)), poll_at).await;
             }
-            Round::Starved => wait(&core, poll_at).await,
+            Round::Starved => poll_at = wait(&core, poll_at, poll_at).await,
             Round::Failed => {
                 core.stop.run_until_cancelled(tokio::time::sleep(FAILED_PAUSE)).await.unwrap_or(())
             }
@@ -135,12 +135,14 @@ pub(crate) async fn run(core: Arc<Core>) {
     }
 }
 
-async fn wait(core: &Core, until: Timestamp) {
+/// Until there may be something to do; when to look into the store again.
+async fn wait(core: &Core, until: Timestamp, poll_at: Timestamp) -> Timestamp {
     tokio::select! {
         biased;
-        () = core.claim_wake.notified() => {}
-        () = core.clock.sleep_until(until) => {}
-        () = core.stop.cancelled() => {}
+        () = core.claim_wake.notified() => poll_at,
+        () = core.store.more_is_due() => core.clock.now(),
+        () = core.clock.sleep_until(until) => poll_at,
+        () = core.stop.cancelled() => poll_at,
     }
 }
 

@@ -15,6 +15,10 @@ const KEY_EPOCH_MS: i64 = 1_577_836_800_000;
 const COUNTER_BITS: u32 = 22;
 const SALT_BITS: u32 = 58;
 const COUNTER_MAX: u32 = (1 << COUNTER_BITS) - 1;
+/// Of the counter, where several processes make ids for one store: each keeps to its own range, so that no two make one key.
+const SLOT_BITS: u32 = 6;
+/// Ranges for so many processes at once.
+pub const ID_SLOTS: u8 = 1 << SLOT_BITS;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const TEXT_LENGTH: usize = 26;
 
@@ -137,12 +141,25 @@ struct State {
     ms: i64,
     counter: u32,
     random: u64,
+    /// The counters that this source uses: the first, and the last.
+    range: (u32, u32),
 }
 
 impl IdSource {
     /// `seed`: from the operating system's randomness in service, fixed in tests.
     pub fn seeded(seed: u64) -> Self {
-        Self { state: Mutex::new(State { ms: 0, counter: 0, random: seed }) }
+        Self { state: Mutex::new(State { ms: 0, counter: 0, random: seed, range: (0, COUNTER_MAX) }) }
+    }
+
+    /// From now on uses the counters of this slot alone, below [`ID_SLOTS`].
+    pub fn keep_to(&self, slot: u8) {
+        let mut state = self.state.lock().expect("no code panics while it holds this lock");
+        let size = (COUNTER_MAX + 1) / u32::from(ID_SLOTS);
+        let first = u32::from(slot % ID_SLOTS) * size;
+        state.range = (first, first + size - 1);
+        // Whatever was made before is of an earlier millisecond then.
+        state.ms += 1;
+        state.counter = first;
     }
 
     pub fn event(&self, now: Timestamp) -> EventId {
@@ -183,15 +200,16 @@ impl IdSource {
 impl State {
     fn next(&mut self, now: Timestamp) -> u128 {
         let now_ms = now.as_millis().max(KEY_EPOCH_MS);
+        let (first, last) = self.range;
         if now_ms > self.ms {
             self.ms = now_ms;
-            // The lower half only, so that a millisecond has room for two million more.
-            self.counter = (self.random() as u32) & (COUNTER_MAX >> 1);
-        } else if self.counter < COUNTER_MAX {
+            // The lower half only, so that a millisecond has room for as many more: two million, or thirty-two thousand of a slot.
+            self.counter = first + ((self.random() as u32) & ((last - first) >> 1));
+        } else if self.counter < last {
             self.counter += 1;
         } else {
             self.ms += 1;
-            self.counter = 0;
+            self.counter = first;
         }
         let salt = u128::from(self.random()) & ((1 << SALT_BITS) - 1);
         ((self.ms as u128) << 80) | (u128::from(self.counter) << SALT_BITS) | salt
@@ -238,8 +256,34 @@ mod tests {
 
     #[test]
     fn a_millisecond_that_is_full_borrows_from_the_next() {
-        let mut state = State { ms: at(0).as_millis(), counter: COUNTER_MAX, random: 1 };
+        let mut state =
+            State { ms: at(0).as_millis(), counter: COUNTER_MAX, random: 1, range: (0, COUNTER_MAX) };
         assert_eq!(EventId(state.next(at(0))).created_at(), at(1));
+    }
+
+    #[test]
+    fn sources_with_slots_of_their_own_never_make_one_key() {
+        let sources: Vec<_> = (0..ID_SLOTS)
+            .map(|slot| {
+                let source = IdSource::seeded(7);
+                source.keep_to(slot);
+                source
+            })
+            .collect();
+        let mut keys = std::collections::HashSet::new();
+        for source in &sources {
+            let mut last = 0;
+            for _ in 0..1_000 {
+                let key = source.event(at(0)).key();
+                assert!(key > last && keys.insert(key));
+                last = key;
+            }
+        }
+        // A slot that is full borrows from the next millisecond and keeps to itself.
+        let source = &sources[3];
+        let later: Vec<_> = (0..70_000).map(|_| source.event(at(0)).key()).collect();
+        assert!(later.is_sorted_by(|a, b| a < b));
+        assert!(later.iter().all(|key| (key & i64::from(COUNTER_MAX)) >> 16 == 3));
     }
 
     #[test]

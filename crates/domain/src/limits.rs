@@ -176,7 +176,32 @@ pub const LEASE_MARGIN_MS: i64 = 20_000;
 /// How long a claim holds without a word from its holder, milliseconds.
 pub const LEASE_MS: i64 = ATTEMPT_TIMEOUT_MS + LEASE_MARGIN_MS;
 
+/// How far a node's clock may be from the database's at its start, milliseconds.
+pub const CLOCK_SKEW_MS_MAX: i64 = 5_000;
+/// A node renews its lease so often, milliseconds.
+pub const LEASE_RENEWAL_MS: i64 = LEASE_MS / 6;
+/// Connections to a database server, of one node, beside the one that listens.
+pub const DATABASE_CONNECTIONS_MAX: usize = 16;
+/// For a free one of these, for a new one, for a lock of somebody else's row, and for a whole call, milliseconds.
+pub const DATABASE_WAIT_MS_MAX: u64 = 3_000;
+pub const DATABASE_CONNECT_MS_MAX: u64 = 3_000;
+pub const DATABASE_LOCK_MS_MAX: u64 = 5_000;
+pub const DATABASE_CALL_MS_MAX: u64 = 10_000;
+/// A node asks so often what others have changed, milliseconds; it is told sooner where the database can.
+pub const FOLLOW_MS: u64 = 500;
+/// Changes that are kept for nodes that did not hear of them; whoever missed more reads everything anew.
+pub const CHANGES_KEPT_MAX: i64 = 100_000;
+/// Publications that wait for a database server, and of one transaction: how many, and bytes of payload.
+pub const PUBLISH_WAITING_MAX: usize = 16_384;
+pub const PUBLISH_BATCH_CALLS_MAX: usize = 1_024;
+pub const PUBLISH_BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 const _: () = assert!(EVENT_BYTES_MAX <= BATCH_BYTES_MAX);
+// A node that is slow to renew, by a clock that goes wrong both ways, has not lost its lease.
+const _: () = assert!(2 * LEASE_RENEWAL_MS + 2 * CLOCK_SKEW_MS_MAX <= LEASE_MARGIN_MS);
+const _: () =
+    assert!(DATABASE_LOCK_MS_MAX < DATABASE_CALL_MS_MAX && DATABASE_CONNECT_MS_MAX < DATABASE_CALL_MS_MAX);
+const _: () = assert!(2 * FOLLOW_MS <= 1_000);
 // So that one owner may send a large batch while it sends another, and leaves room for the rest.
 const _: () = assert!(2 * BATCH_BYTES_MAX <= BATCH_ARRIVAL_BYTES_PER_OWNER);
 const _: () = assert!(2 * BATCH_ARRIVAL_BYTES_PER_OWNER <= BATCH_ARRIVAL_BYTES_MAX);

@@ -8,7 +8,7 @@ use domain::id::IdSource;
 use domain::scope::Scope;
 use domain::time::Timestamp;
 use sha2::{Digest as _, Sha256};
-use store::Store;
+use store::{Store, StoreError};
 use zeroize::Zeroizing;
 
 use crate::config::PlatformKey;
@@ -55,10 +55,11 @@ pub async fn make(
         expires_at: None,
         last_used_at: None,
     };
-    store
-        .create_api_key(&Scope::Platform, key, 1, None)
-        .await
-        .context("cannot store the first platform key")?;
+    match store.create_api_key(&Scope::Platform, key, 1, None).await {
+        // Another node came first and shows its own.
+        Err(StoreError::ApiKeyLimit { .. }) => return Ok(None),
+        made => made.context("cannot store the first platform key")?,
+    };
     Ok(Some(FirstKey(text)))
 }
 

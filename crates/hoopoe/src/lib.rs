@@ -4,6 +4,7 @@
 //! serves until it is told to stop. No rule of the domain lives here.
 
 mod addresses;
+mod backend;
 mod bench;
 pub mod cli;
 pub mod clock;

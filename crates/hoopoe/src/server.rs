@@ -8,9 +8,7 @@ use anyhow::Context as _;
 use api::Api;
 use domain::id::IdSource;
 use domain::time::Clock;
-use store::api_keys::ApiKeys as _;
-use store::maintenance::Maintenance as _;
-use store_sqlite::SqliteStore;
+use store::Store;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +31,16 @@ pub struct Parts {
     pub ids: Arc<IdSource>,
     /// Spreads retries.
     pub jitter_seed: u64,
+    pub time: TimeSource,
+}
+
+/// Whose clock a server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeSource {
+    /// Compared with the database's, where there is one.
+    System,
+    /// A test's, which may stand anywhere.
+    ByHand,
 }
 
 /// A server that accepts requests until [`stop`](Self::stop).
@@ -57,7 +65,12 @@ impl Parts {
             getrandom::fill(seed).context("the system gives no randomness")?;
         }
         let [ids, jitter] = seeds.map(u64::from_le_bytes);
-        Ok(Self { clock: Arc::new(SystemClock), ids: Arc::new(IdSource::seeded(ids)), jitter_seed: jitter })
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(IdSource::seeded(ids)),
+            jitter_seed: jitter,
+            time: TimeSource::System,
+        })
     }
 }
 
@@ -150,7 +163,7 @@ async fn note_allowed(config: &Config, api: &Api) -> anyhow::Result<()> {
 }
 
 /// When keys and sessions were last used is worth a write in a minute, and one at the end.
-async fn keep_uses(store: Arc<SqliteStore>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+async fn keep_uses(store: Arc<dyn Store>, clock: Arc<dyn Clock>, stop: CancellationToken) {
     let mut goes_on = true;
     while goes_on {
         let next_at = clock.now().plus_millis(KEEP_USES_MS);

@@ -10,13 +10,13 @@ use catalogue::Catalogue;
 use console::{Brand, Logo, Stage};
 use delivery::Engine;
 use domain::secret::SecretText;
-use domain::time::Timestamp;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
-use store::vault::{MasterKey, Vault};
-use store_sqlite::SqliteStore;
+use store::Store;
+use store::vault::MasterKey;
 
+use crate::backend::Backend;
 use crate::config::{BrandSettings, Config, Mode};
 use crate::engine_seam::EngineSeam;
 use crate::first_key::{self, FirstKey};
@@ -30,7 +30,7 @@ const STORE_FILE: &str = "hoopoe.db";
 /// A server's parts, wired and running, without a listener.
 #[derive(Debug)]
 pub(crate) struct Wired {
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: Engine,
     pub(crate) api: Arc<Api>,
     pub(crate) first_key: Option<FirstKey>,
@@ -43,7 +43,8 @@ pub(crate) async fn wire(config: &Config, parts: Parts) -> anyhow::Result<Wired>
     let brand = brand(config)?;
     let (source, keys) = master_keys(config)?;
     let cursor_key = cursor_key(&keys.present);
-    let store = open_store(config, keys.vault(), now).await?;
+    let backend = Backend::open(config, &parts, keys.vault(), now).await?;
+    let store = backend.store();
     let rotation = KeyRotation::new(store.clone(), source, keys);
     rotation.finish_what_was_begun().await;
     let first_key = first_key::make(&*store, config.platform_key.as_ref(), &parts.ids, now).await?;
@@ -59,8 +60,7 @@ pub(crate) async fn wire(config: &Config, parts: Parts) -> anyhow::Result<Wired>
         clock: parts.clock,
         ids: parts.ids,
     });
-    let metrics =
-        Metrics { api: api.counters(), engine: engine.clone(), store: Arc::clone(&store), started_at: now };
+    let metrics = Metrics { api: api.counters(), engine: engine.clone(), backend, started_at: now };
     Ok(Wired { store, engine, api, first_key, metrics, brand })
 }
 
@@ -91,7 +91,9 @@ fn logo_of(path: &Path) -> anyhow::Result<Logo> {
 }
 
 fn master_keys(config: &Config) -> anyhow::Result<(Source, Keys)> {
-    create_data_dir(&config.data_dir)?;
+    if config.database_url.is_none() {
+        create_data_dir(&config.data_dir)?;
+    }
     if let Some(present) = config.master_key.clone() {
         return Ok((Source::Environment, Keys { present, previous: config.master_key_previous.clone() }));
     }
@@ -109,12 +111,6 @@ fn create_data_dir(path: &Path) -> anyhow::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
     builder.create(path).with_context(advice)
-}
-
-async fn open_store(config: &Config, vault: Vault, now: Timestamp) -> anyhow::Result<Arc<SqliteStore>> {
-    let settings = store_sqlite::Settings { data_dir: config.data_dir.clone(), vault };
-    let opening = tokio::task::spawn_blocking(move || SqliteStore::open(settings, now));
-    Ok(opening.await.context("opening the store ended in a fault of ours")??)
 }
 
 fn engine_settings(config: &Config, jitter_seed: u64) -> anyhow::Result<delivery::Settings> {

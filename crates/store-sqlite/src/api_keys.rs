@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::api_key::{ApiKey, Permission};
+use domain::api_key::ApiKey;
 use domain::audit::{Action, Object};
 use domain::id::ApiKeyId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
@@ -13,15 +13,15 @@ use rusqlite::{Connection, Row, params};
 use store::StoreError;
 use store::api_keys::ApiKeys;
 use store::audit::Subject;
+use store::backend::columns::{permissions_of, permissions_text};
+use store::backend::memory::Memory;
 use store::known::Known;
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
 
 use crate::SqliteStore;
 use crate::audit::Change;
-use crate::endpoint_rows::joined;
 use crate::fault::Fault;
-use crate::memory::Memory;
 use crate::once::once;
 use crate::scope::{owner_columns, owner_of_columns, sees_owned};
 use crate::sessions;
@@ -150,16 +150,6 @@ fn count_of(conn: &Connection, key: &ApiKey) -> Result<usize, Fault> {
     let (kind, id) = owner_columns(owner.as_ref());
     let count: i64 = conn.prepare_cached(COUNT_OF_OWNER)?.query_row([kind, id], |row| row.get(0))?;
     Ok(count.try_into().unwrap_or(0))
-}
-
-pub(crate) fn permissions_text(permissions: &[Permission]) -> String {
-    let words: Vec<_> = permissions.iter().map(|permission| permission.as_str()).collect();
-    joined(&words, ",")
-}
-
-pub(crate) fn permissions_of(text: &str) -> Result<Vec<Permission>, Fault> {
-    let words = text.split(',').filter(|word| !word.is_empty()).map(Permission::parse);
-    words.collect::<Option<_>>().ok_or(Fault::Damaged("permissions"))
 }
 
 fn insert(conn: &Connection, key: &ApiKey) -> Result<(), Fault> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use domain::audit::{Action, Actor, AuditEntry, Object};
-use domain::id::{ApiKeyId, AuditId, SessionId};
+use domain::id::AuditId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 use domain::scope::{Owner, Scope};
 use domain::time::Timestamp;
@@ -14,6 +14,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use store::StoreError;
 use store::audit::{Audit, AuditFilter, AuditNote, Subject};
+use store::backend::columns::{actor_columns, actor_of_columns, first_bits_at};
+use store::backend::worlds::{AuditStream, entry_fits};
 use store::maintenance::Swept;
 use store::page::{Page, PageRequest};
 
@@ -63,7 +65,7 @@ impl Audit for SqliteStore {
 
     async fn sweep_audit(&self, horizon: Timestamp) -> Result<Swept, StoreError> {
         let sweep = move |tx: &mut Tx<'_>| {
-            let before = first_id_at(horizon).to_be_bytes();
+            let before = first_bits_at(horizon).to_be_bytes();
             let removed = tx.conn.prepare_cached(EXPIRED)?.execute(params![before, SLICE_ROWS])?;
             Ok(if removed as i64 >= SLICE_ROWS { Swept::More } else { Swept::Done })
         };
@@ -130,38 +132,6 @@ impl Tx<'_> {
     }
 }
 
-/// The smallest id that an entry made at `at` or later can have.
-fn first_id_at(at: Timestamp) -> u128 {
-    (at.as_millis().max(0) as u128) << 80
-}
-
-fn actor_columns(actor: &Actor) -> (&'static str, Option<[u8; 16]>, Option<&str>) {
-    match actor {
-        Actor::PlatformKey => ("platform-key", None, None),
-        Actor::ApiKey { id, name, .. } => ("api-key", Some(id.bits().to_be_bytes()), Some(name)),
-        Actor::Session { id, .. } => ("session", Some(id.bits().to_be_bytes()), None),
-        Actor::System => ("system", None, None),
-    }
-}
-
-fn actor_of(row: &Row<'_>) -> Result<Actor, Fault> {
-    let (kind, id, name): (String, Option<[u8; 16]>, Option<String>) =
-        (row.get(2)?, row.get(3)?, row.get(4)?);
-    let (owner_kind, owner_id): (String, String) = (row.get(13)?, row.get(14)?);
-    let scope = Scope::of(owner_of_columns(&owner_kind, &owner_id)?);
-    let bits = id.map(u128::from_be_bytes);
-    let actor = match (kind.as_str(), bits) {
-        ("platform-key", _) => Some(Actor::PlatformKey),
-        ("system", _) => Some(Actor::System),
-        ("session", Some(bits)) => Some(Actor::Session { id: SessionId::from_bits(bits), scope }),
-        ("api-key", Some(bits)) => {
-            Some(Actor::ApiKey { id: ApiKeyId::from_bits(bits), name: name.unwrap_or_default(), scope })
-        }
-        _ => None,
-    };
-    actor.ok_or(Fault::Damaged("audit entry's actor"))
-}
-
 /// How the log is gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AuditOrder {
@@ -188,9 +158,9 @@ fn list(
     filter: &AuditFilter,
     request: &PageRequest,
 ) -> Result<Page<AuditEntry>, Fault> {
-    let until = filter.span.until.map_or(u128::MAX, first_id_at);
+    let until = filter.span.until.map_or(u128::MAX, first_bits_at);
     let before = request.before.unwrap_or(u128::MAX).min(until);
-    let since = filter.span.since.map_or(0, first_id_at);
+    let since = filter.span.since.map_or(0, first_bits_at);
     let (order, mut of) = stream_of(scope, filter);
     let mut values = vec![blob(before), blob(since), Value::Integer(PAGE_ROWS_EXAMINED_MAX as i64)];
     values.append(&mut of);
@@ -199,25 +169,19 @@ fn list(
     let found = select.query(params_from_iter(values))?;
     page_of(found, request.limit, |row| {
         let entry = of_row(row)?;
-        let is_shown = fits(&entry, filter) && sees_owned(conn, scope, entry.owner.as_ref())?;
+        let is_shown = entry_fits(&entry, filter) && sees_owned(conn, scope, entry.owner.as_ref())?;
         Ok((entry.id.bits(), is_shown.then_some(entry)))
     })
 }
 
 fn stream_of(scope: &Scope, filter: &AuditFilter) -> (AuditOrder, Vec<Value>) {
-    if let Some(id) = &filter.object_id {
-        return (AuditOrder::Object, vec![Value::Text(id.clone())]);
-    }
-    let own = match scope {
-        Scope::Location(_) | Scope::App(_) => scope.owner(),
-        Scope::Platform | Scope::Company(_) => None,
-    };
-    match filter.owner.clone().or(own) {
-        Some(owner) => {
+    match AuditStream::of(scope, filter) {
+        AuditStream::Object(id) => (AuditOrder::Object, vec![Value::Text(id)]),
+        AuditStream::Owner(owner) => {
             let columns = [owner.kind(), owner.id()].map(|text| Value::Text(text.to_owned()));
             (AuditOrder::Owner, columns.to_vec())
         }
-        None => (AuditOrder::Time, Vec::new()),
+        AuditStream::All => (AuditOrder::Time, Vec::new()),
     }
 }
 
@@ -225,21 +189,17 @@ fn blob(bits: u128) -> Value {
     Value::Blob(bits.to_be_bytes().to_vec())
 }
 
-fn fits(entry: &AuditEntry, filter: &AuditFilter) -> bool {
-    filter.action.is_none_or(|action| entry.action == action)
-        && (filter.owner.is_none() || entry.owner == filter.owner)
-        && filter.object_id.as_ref().is_none_or(|id| entry.object.id == *id)
-}
-
 fn of_row(row: &Row<'_>) -> Result<AuditEntry, Fault> {
     let (action, owner_kind, owner_id): (String, String, String) = (row.get(1)?, row.get(7)?, row.get(8)?);
+    let (actor_owner_kind, actor_owner_id): (String, String) = (row.get(13)?, row.get(14)?);
+    let actor_scope = Scope::of(owner_of_columns(&actor_owner_kind, &actor_owner_id)?);
     let address: Option<String> = row.get(5)?;
     let address = address.map(|text| text.parse::<IpAddr>()).transpose();
     let shown = |column| row.get::<_, Option<Vec<u8>>>(column).map(|bytes| bytes.map(Bytes::from));
     Ok(AuditEntry {
         id: AuditId::from_bits(u128::from_be_bytes(row.get(0)?)),
         action: Action::parse(&action).ok_or(Fault::Damaged("audit entry's action"))?,
-        actor: actor_of(row)?,
+        actor: actor_of_columns(&row.get::<_, String>(2)?, row.get(3)?, row.get(4)?, actor_scope)?,
         address: address.map_err(|_| Fault::Damaged("audit entry's address"))?,
         request_id: row.get(6)?,
         owner: owner_of_columns(&owner_kind, &owner_id)?,

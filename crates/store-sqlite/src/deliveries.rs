@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use domain::attempt::Attempt;
 use domain::audit::{Action, Object};
-use domain::delivery::{Delivery, EndReason, Status, Trigger};
-use domain::event::Fate;
+use domain::delivery::{Delivery, EndReason, Status};
 use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::scope::Scope;
 use domain::time::Timestamp;
@@ -14,6 +13,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use store::StoreError;
 use store::audit::Subject;
+use store::backend::worlds::{delivery_fits, own_deliveries};
 use store::deliveries::{Deliveries, DeliveryFilter};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest, Span};
@@ -24,7 +24,7 @@ use crate::codec;
 use crate::days::{self, Day, day_of, first_key_of, suffix};
 use crate::fault::Fault;
 use crate::log::{self, DeliveryHead, Found};
-use crate::merge::{KeyRange, Merge, STREAMS_MAX, Source};
+use crate::merge::{KeyRange, Keys, STREAMS_MAX, Source, source};
 use crate::once::once;
 use crate::queue::{end_unattempted, is_enabled};
 use crate::scope::{self, sees_endpoint, visible_endpoints};
@@ -110,7 +110,7 @@ fn found_in(conn: &Connection, scope: &Scope, id: DeliveryId) -> Result<Found, F
 }
 
 fn delivery(conn: &Connection, scope: &Scope, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Fault> {
-    let delivery = found_in(conn, scope, id)?.shown(conn)?;
+    let delivery = log::shown(found_in(conn, scope, id)?, conn)?;
     let attempts = if days::exists(conn, day_of(id.key()))? { log::attempts(conn, id)? } else { Vec::new() };
     Ok((delivery, attempts))
 }
@@ -127,7 +127,7 @@ fn retry(tx: &mut Tx<'_>, found: Found, new_id: DeliveryId, now: Timestamp) -> R
         }
         Found::Ended(ended) => repeat(tx, ended, new_id, now)?,
     };
-    log::find(tx.conn, id)?.ok_or(Fault::Damaged("delivery"))?.shown(tx.conn)
+    log::shown(log::find(tx.conn, id)?.ok_or(Fault::Damaged("delivery"))?, tx.conn)
 }
 
 /// Queues a new delivery of the same event. An event that is no longer kept cannot be sent again.
@@ -135,33 +135,24 @@ fn repeat(tx: &mut Tx<'_>, ended: Delivery, new_id: DeliveryId, now: Timestamp) 
     if log::event_without_payload(tx.conn, ended.event_id.key())?.is_none() {
         return Err(StoreError::NotFound.into());
     }
-    let head = DeliveryHead {
-        id: new_id,
-        event_id: ended.event_id,
-        endpoint_id: ended.endpoint_id,
-        type_name: ended.type_name,
-        location_id: ended.location_id,
-        trigger: Trigger::Retry,
-        retry_of: Some(ended.id),
-    };
-    log::insert_queued(tx, &head, now)?;
+    log::insert_queued(tx, &DeliveryHead::of_retry(ended, new_id), now)?;
     Ok(new_id)
 }
 
 fn cancel(tx: &mut Tx<'_>, found: Found, now: Timestamp) -> Result<Delivery, Fault> {
     let Found::Queued(queued) = found else { return Err(StoreError::DeliveryEnded.into()) };
     end_unattempted(tx, &queued, EndReason::ByHand, now)?;
-    log::find(tx.conn, queued.head.id)?.ok_or(Fault::Damaged("delivery"))?.shown(tx.conn)
+    log::shown(log::find(tx.conn, queued.head.id)?.ok_or(Fault::Damaged("delivery"))?, tx.conn)
 }
 
 fn deliveries_of(conn: &Connection, scope: &Scope, event_id: EventId) -> Result<Vec<Delivery>, Fault> {
     let range = KeyRange::of(Span::default(), None);
-    let mut merge = Merge::new(conn, of_event(conn, event_id, range)?);
+    let mut merge = Keys::new(conn, of_event(conn, event_id, range)?);
     let mut deliveries = Vec::new();
     while let Some(key) = merge.next()? {
         let Some(found) = log::find_key(conn, key)? else { continue };
         if sees_endpoint(conn, scope, found.endpoint_id())? {
-            deliveries.push(found.shown(conn)?);
+            deliveries.push(log::shown(found, conn)?);
         }
     }
     deliveries.retain(|delivery| delivery.event_id == event_id);
@@ -177,23 +168,15 @@ fn list_deliveries(
 ) -> Result<Page<Delivery>, Fault> {
     let visible = visible_endpoints(conn, scope)?;
     let range = KeyRange::of(filter.span, request.before);
-    let merge = Merge::new(conn, sources(conn, filter, visible.as_ref(), range)?);
+    let merge = Keys::new(conn, sources(conn, filter, visible.as_ref(), range)?);
     let shown = |conn: &Connection, key| {
         let Some(found) = log::find_key(conn, key)? else { return Ok(None) };
         if visible.as_ref().is_some_and(|visible| !visible.contains(&found.endpoint_id())) {
             return Ok(None);
         }
-        Ok(Some(found.shown(conn)?).filter(|delivery| fits(delivery, filter)))
+        Ok(Some(log::shown(found, conn)?).filter(|delivery| delivery_fits(delivery, filter)))
     };
     merge.page(request, shown, |delivery| delivery.id.bits())
-}
-
-fn fits(delivery: &Delivery, filter: &DeliveryFilter) -> bool {
-    filter.endpoint_id.is_none_or(|id| delivery.endpoint_id == id)
-        && filter.event_id.is_none_or(|id| delivery.event_id == id)
-        && filter.location_id.as_ref().is_none_or(|id| delivery.location_id.as_ref() == Some(id))
-        && filter.type_name.as_ref().is_none_or(|name| delivery.type_name == *name)
-        && filter.status.is_none_or(|status| delivery.status == status)
 }
 
 /// How a table of deliveries is gone through.
@@ -317,13 +300,13 @@ fn of_stream(
 ) -> Vec<Source> {
     let mut sources = Vec::new();
     if status.is_none_or(|status| !status.is_final()) {
-        sources.push(Source::new(queued_keys_sql(order), filter.clone(), range));
-        sources.extend(held_keys_sql(order).map(|sql| Source::new(sql, filter.clone(), range)));
+        sources.push(source(queued_keys_sql(order), filter.clone(), range));
+        sources.extend(held_keys_sql(order).map(|sql| source(sql, filter.clone(), range)));
     }
     if status.is_none_or(Status::is_final) {
         let in_day = |day: &Day| {
             let of_day = KeyRange { low: first_key_of(*day), high: first_key_of(*day + 1) };
-            Some(Source::new(ended_keys_sql(*day, order), filter.clone(), range.within(of_day)?))
+            Some(source(ended_keys_sql(*day, order), filter.clone(), range.within(of_day)?))
         };
         sources.extend(days.iter().filter_map(in_day));
     }
@@ -334,11 +317,7 @@ fn of_stream(
 fn of_event(conn: &Connection, event_id: EventId, range: KeyRange) -> Result<Vec<Source>, Fault> {
     let event = log::event_without_payload(conn, event_id.key())?.filter(|event| event.id == event_id);
     let Some(event) = event else { return Ok(Vec::new()) };
-    let own = event.considered.iter().filter_map(|one| match one.fate {
-        Fate::Delivery(id) => Some(id.key()),
-        Fate::Skipped(_) => None,
-    });
-    let mut sources = vec![Source::of_keys(own.collect(), range)];
+    let mut sources = vec![Source::of_keys(own_deliveries(&event), range)];
     if let Some(range) = range.within(KeyRange { low: event_id.key(), high: i64::MAX }) {
         let stream = (DeliveryOrder::Event, vec![Value::Integer(event_id.key())]);
         sources.extend(of_stream(stream, &days::all(conn)?, None, range));

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use domain::endpoint::{DisabledReason, Endpoint, EndpointState, Subscription};
+use domain::endpoint::Endpoint;
 use domain::id::EndpointId;
 use domain::scope::Owner;
 use domain::secret::{Previous, SecretText, Secrets};
 use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
+use store::backend::columns::{
+    self, SEALED, schedule_of, schedule_text, sealed_context, state_columns, state_of_columns,
+    subscription_bytes, subscription_of,
+};
 use store::routes::Routes;
 use store::vault::{Vault, VaultFault};
 
@@ -51,7 +55,7 @@ pub(crate) fn by_id(conn: &Connection, vault: &Vault, id: EndpointId) -> Result<
 pub(crate) fn put(conn: &Connection, vault: &Vault, endpoint: &Endpoint) -> Result<(), Fault> {
     let (state, reason, since) = state_columns(endpoint.state);
     let seal = |column: &str, plain: &[u8]| {
-        vault.seal(&context(column, endpoint.id), plain).map_err(|_| Fault::Sealing).map(Some)
+        vault.seal(&sealed_context(column, endpoint.id), plain).map_err(|_| Fault::Sealing).map(Some)
     };
     let kept = !endpoint.is_deleted();
     let previous = endpoint.secrets.previous.as_ref().filter(|_| kept);
@@ -64,7 +68,7 @@ pub(crate) fn put(conn: &Connection, vault: &Vault, endpoint: &Endpoint) -> Resu
         endpoint.description,
         subscription_bytes(&endpoint.subscription),
         if kept { seal("headers", &codec::pairs_bytes(headers))? } else { None },
-        endpoint.retry_schedule.as_ref().map(|waits_s| joined(waits_s, ",")),
+        endpoint.retry_schedule.as_ref().map(|waits_s| schedule_text(waits_s)),
         endpoint.skip_own_events,
         state,
         reason,
@@ -78,8 +82,6 @@ pub(crate) fn put(conn: &Connection, vault: &Vault, endpoint: &Endpoint) -> Resu
     Ok(())
 }
 
-/// Every column of this table that holds a sealed value.
-const SEALED: [&str; 3] = ["headers", "secret", "previous_secret"];
 pub(crate) const SEALED_SLICE: &str =
     "SELECT id, headers, secret, previous_secret FROM endpoints WHERE id > ?1 ORDER BY id LIMIT ?2";
 pub(crate) const RESEAL: &str =
@@ -102,13 +104,7 @@ impl SealedRow {
 /// Seals what the endpoint holds under another key anew; how many values that were.
 pub(crate) fn reseal(conn: &Connection, vault: &Vault, row: SealedRow) -> Result<usize, Fault> {
     let SealedRow { id, mut values } = row;
-    let mut resealed = 0;
-    for (column, value) in SEALED.into_iter().zip(&mut values) {
-        let Some(sealed) = value.as_mut().filter(|sealed| !vault.is_present(sealed)) else { continue };
-        let plain = opened(vault, column, id, sealed)?;
-        *sealed = vault.seal(&context(column, id), &plain).map_err(|_| Fault::Sealing)?;
-        resealed += 1;
-    }
+    let resealed = columns::reseal(vault, id, &mut values)?;
     if resealed > 0 {
         let [headers, secret, previous] = values;
         conn.prepare_cached(RESEAL)?.execute(params![
@@ -121,47 +117,23 @@ pub(crate) fn reseal(conn: &Connection, vault: &Vault, row: SealedRow) -> Result
     Ok(resealed)
 }
 
-/// A sealed value opens in its own column of its own endpoint only.
-fn context(column: &str, id: EndpointId) -> String {
-    format!("endpoints/{column}/{id}")
-}
-
 fn opened(vault: &Vault, column: &'static str, id: EndpointId, sealed: &[u8]) -> Result<Vec<u8>, Fault> {
-    vault.open(&context(column, id), sealed).map_err(|fault| match fault {
+    vault.open(&sealed_context(column, id), sealed).map_err(|fault| match fault {
         VaultFault::OtherKey => Fault::OtherKey,
         VaultFault::Damaged | VaultFault::NotSealed => Fault::Damaged(column),
     })
 }
 
-fn state_columns(state: EndpointState) -> (i64, Option<&'static str>, Timestamp) {
-    match state {
-        EndpointState::Enabled { since } => (0, None, since),
-        EndpointState::Disabled { reason, since } => (1, Some(reason.as_str()), since),
-        EndpointState::Deleted { since } => (2, None, since),
-    }
-}
-
-/// Null for all.
-fn subscription_bytes(subscription: &Subscription) -> Option<Vec<u8>> {
-    match subscription {
-        Subscription::All => None,
-        Subscription::Types(names) => Some(codec::texts_bytes(names.iter().map(|name| &**name))),
-    }
-}
-
-pub(crate) fn joined<T: ToString>(parts: &[T], between: &str) -> String {
-    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
-}
-
 fn of_row(row: &Row<'_>, vault: &Vault) -> Result<Endpoint, Fault> {
-    let id = codec::endpoint_of(row.get(0)?);
+    let (id, since) = (codec::endpoint_of(row.get(0)?), Timestamp::from_millis(row.get(11)?));
     let open = |column: &'static str, sealed: Vec<u8>| opened(vault, column, id, &sealed);
     let secret = |column, sealed| {
         let text = String::from_utf8(open(column, sealed)?).map_err(|_| Fault::Damaged(column))?;
         Ok::<_, Fault>(SecretText::new(text))
     };
     let headers: Option<Vec<u8>> = row.get(6)?;
-    let headers = headers.map_or(Ok(Vec::new()), |sealed| codec::pairs_of(&open("headers", sealed)?))?;
+    let headers = headers
+        .map_or(Ok(Vec::new()), |sealed| Ok::<_, Fault>(codec::pairs_of(&open("headers", sealed)?)?))?;
     let kind: String = row.get(1)?;
     let owner_id: String = row.get(2)?;
     let previous: Option<Vec<u8>> = row.get(13)?;
@@ -176,7 +148,7 @@ fn of_row(row: &Row<'_>, vault: &Vault) -> Result<Endpoint, Fault> {
         headers: headers.into_iter().map(|(name, value)| (name, SecretText::new(value))).collect(),
         retry_schedule: row.get::<_, Option<String>>(7)?.map(|text| schedule_of(&text)).transpose()?,
         skip_own_events: row.get(8)?,
-        state: state_of(row)?,
+        state: state_of_columns(row.get(9)?, row.get::<_, Option<String>>(10)?.as_deref(), since)?,
         secrets: Secrets {
             current: secret("secret", row.get(12)?)?,
             previous: previous.map(|(secret, grace_until)| Previous { secret, grace_until }),
@@ -184,27 +156,4 @@ fn of_row(row: &Row<'_>, vault: &Vault) -> Result<Endpoint, Fault> {
         created_at: Timestamp::from_millis(row.get(15)?),
         updated_at: Timestamp::from_millis(row.get(16)?),
     })
-}
-
-fn subscription_of(bytes: Option<Vec<u8>>) -> Result<Subscription, Fault> {
-    let Some(bytes) = bytes else { return Ok(Subscription::All) };
-    Ok(Subscription::Types(codec::texts_of(&bytes)?.into_iter().map(Arc::from).collect()))
-}
-
-fn schedule_of(text: &str) -> Result<Vec<u32>, Fault> {
-    let waits_s = text.split(',').filter(|wait| !wait.is_empty()).map(str::parse).collect::<Result<_, _>>();
-    waits_s.map_err(|_| Fault::Damaged("retry schedule"))
-}
-
-fn state_of(row: &Row<'_>) -> Result<EndpointState, Fault> {
-    let since = Timestamp::from_millis(row.get(11)?);
-    match (row.get::<_, i64>(9)?, row.get::<_, Option<String>>(10)?) {
-        (0, _) => Ok(EndpointState::Enabled { since }),
-        (1, Some(reason)) => {
-            let reason = DisabledReason::parse(&reason).ok_or(Fault::Damaged("disabled reason"))?;
-            Ok(EndpointState::Disabled { reason, since })
-        }
-        (2, _) => Ok(EndpointState::Deleted { since }),
-        _ => Err(Fault::Damaged("endpoint's state")),
-    }
 }

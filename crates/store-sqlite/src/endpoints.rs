@@ -13,6 +13,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use store::StoreError;
 use store::audit::Subject;
+use store::backend::worlds::listed_owner;
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
@@ -227,12 +228,7 @@ fn list(
     filter: &EndpointFilter,
     request: &PageRequest,
 ) -> Result<Page<EndpointId>, Fault> {
-    let owner = match (&filter.owner, scope) {
-        (Some(owner), _) => Some(owner.clone()),
-        (None, Scope::Location(id)) => Some(Owner::Location(id.clone())),
-        (None, Scope::App(id)) => Some(Owner::App(id.clone())),
-        (None, Scope::Platform | Scope::Company(_)) => None,
-    };
+    let owner = listed_owner(scope, filter.owner.as_ref());
     let before = request.before.unwrap_or(u128::MAX).to_be_bytes().to_vec();
     let mut values = vec![Value::Blob(before), Value::Integer(PAGE_ROWS_EXAMINED_MAX as i64)];
     let sql = owner.as_ref().map_or(LIST_ALL, |_| LIST_OF_OWNER);

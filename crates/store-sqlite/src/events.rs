@@ -1,17 +1,14 @@
 //! Events: publishing into the queue, and listings of what was published.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
-use domain::delivery::Trigger;
-use domain::event::{Event, EventScope, Fate, Visibility};
-use domain::id::{EndpointId, EventId};
-use domain::location::LocationId;
-use domain::scope::{Owner, Scope};
+use domain::event::{Event, EventScope, Fate};
+use domain::id::EventId;
+use domain::scope::Scope;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use store::StoreError;
-use store::events::{EventFilter, Events, Hold, NewDelivery, Publication};
+use store::backend::worlds::{World, event_fits};
+use store::events::{EventFilter, Events, Hold, Publication};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
 use store::queue::Claim;
@@ -19,7 +16,7 @@ use store::queue::Claim;
 use crate::days::{self, Day, first_key_of, suffix};
 use crate::fault::Fault;
 use crate::log::{self, DeliveryHead};
-use crate::merge::{KeyRange, Merge, STREAMS_MAX, Source};
+use crate::merge::{KeyRange, Keys, STREAMS_MAX, Source, source};
 use crate::once::{made_at, once};
 use crate::scope::{locations_of, visible_endpoints};
 use crate::writer::Tx;
@@ -66,7 +63,7 @@ pub(crate) fn store_publication(tx: &mut Tx<'_>, publication: &Publication) -> R
         match delivery.hold {
             Hold::Claimed => log::insert_held(tx, event, delivery)?,
             Hold::Unclaimed => {
-                log::insert_queued(tx, &head_of(event, delivery), delivery.id.created_at())?;
+                log::insert_queued(tx, &DeliveryHead::of_event(event, delivery), delivery.id.created_at())?;
             }
         }
     }
@@ -78,20 +75,8 @@ pub(crate) fn store_publication(tx: &mut Tx<'_>, publication: &Publication) -> R
     Ok(())
 }
 
-fn head_of(event: &Event, delivery: &NewDelivery) -> DeliveryHead {
-    DeliveryHead {
-        id: delivery.id,
-        event_id: event.id,
-        endpoint_id: delivery.endpoint_id,
-        type_name: event.type_name.clone(),
-        location_id: event.location_id.clone(),
-        trigger: Trigger::Event,
-        retry_of: None,
-    }
-}
-
 fn event(conn: &Connection, scope: &Scope, id: EventId) -> Result<Event, Fault> {
-    let world = World::of(conn, scope)?;
+    let world = world_of(conn, scope)?;
     let event =
         log::event_without_payload(conn, id.key())?.filter(|event| event.id == id && world.sees(event));
     with_payload(conn, event.ok_or(StoreError::NotFound)?)
@@ -102,53 +87,15 @@ fn with_payload(conn: &Connection, event: Event) -> Result<Event, Fault> {
     Ok(Event { payload, ..event })
 }
 
-/// What of the events a caller may see.
-enum World {
-    All,
-    Location(LocationId),
-    Company { id: String, locations: HashSet<String> },
-    Endpoints(HashSet<EndpointId>),
-}
-
-impl World {
-    fn of(conn: &Connection, scope: &Scope) -> Result<Self, Fault> {
-        Ok(match scope {
-            Scope::Platform => Self::All,
-            Scope::Location(id) => Self::Location(id.clone()),
-            Scope::Company(id) => {
-                Self::Company { id: id.as_str().to_owned(), locations: locations_of(conn, id)? }
-            }
-            Scope::App(_) => Self::Endpoints(visible_endpoints(conn, scope)?.unwrap_or_default()),
-        })
-    }
-
-    /// Of the events that name a location, those that can be in this world. Anybody who may publish for a company can name a
-    /// foreign location in its events: they must not stand in the way of what is the location's own.
-    fn scopes_naming_a_location(&self) -> &'static [EventScope] {
-        match self {
-            Self::Location(_) => &[EventScope::Location],
-            Self::Company { .. } => &[EventScope::Location, EventScope::Company],
-            Self::All | Self::Endpoints(_) => &EventScope::ALL,
+fn world_of(conn: &Connection, scope: &Scope) -> Result<World, Fault> {
+    Ok(match scope {
+        Scope::Platform => World::All,
+        Scope::Location(id) => World::Location(id.clone()),
+        Scope::Company(id) => {
+            World::Company { id: id.as_str().to_owned(), locations: locations_of(conn, id)? }
         }
-    }
-
-    fn sees(&self, event: &Event) -> bool {
-        event.visibility == Visibility::Listed
-            && match self {
-                Self::All => true,
-                Self::Location(mine) => matches!(event.owner(), Some(Owner::Location(id)) if id == *mine),
-                Self::Company { id: mine, locations } => match event.owner() {
-                    Some(Owner::Location(id)) => locations.contains(id.as_str()),
-                    Some(Owner::Company(id)) => id.as_str() == mine,
-                    Some(Owner::App(_)) | None => false,
-                },
-                // What it was not sent it may not read either: it may lack the scope for it.
-                Self::Endpoints(mine) => event
-                    .considered
-                    .iter()
-                    .any(|one| mine.contains(&one.endpoint_id) && matches!(one.fate, Fate::Delivery(_))),
-            }
-    }
+        Scope::App(_) => World::Endpoints(visible_endpoints(conn, scope)?.unwrap_or_default()),
+    })
 }
 
 fn list_events(
@@ -157,21 +104,15 @@ fn list_events(
     filter: &EventFilter,
     request: &PageRequest,
 ) -> Result<Page<Event>, Fault> {
-    let world = World::of(conn, scope)?;
+    let world = world_of(conn, scope)?;
     let range = KeyRange::of(filter.span, request.before);
-    let merge = Merge::new(conn, sources(conn, filter, &world, range)?);
+    let merge = Keys::new(conn, sources(conn, filter, &world, range)?);
     let shown = |conn: &Connection, key| {
         let event = log::event_without_payload(conn, key)?;
-        let event = event.filter(|event| fits(event, filter, range) && world.sees(event));
+        let event = event.filter(|event| event_fits(event, filter, range) && world.sees(event));
         event.map(|event| with_payload(conn, event)).transpose()
     };
     merge.page(request, shown, |event| event.id.bits())
-}
-
-fn fits(event: &Event, filter: &EventFilter, range: KeyRange) -> bool {
-    event.id.key() >= range.low
-        && filter.location_id.as_ref().is_none_or(|id| event.location_id.as_ref() == Some(id))
-        && filter.type_name.as_ref().is_none_or(|name| event.type_name == *name)
 }
 
 /// How a table of events is gone through. `Location`: those of the scope that name the location.
@@ -258,32 +199,30 @@ fn sources(
             Some(id) => (Place::OneLocation, vec![text(id)]),
             None => (Place::Anywhere, vec![]),
         };
-        sources.push(Source::new(held_sql(place), filter.clone(), range));
-        sources.push(Source::new(unfinished_sql(place), filter, range));
+        sources.push(source(held_sql(place), filter.clone(), range));
+        sources.push(source(unfinished_sql(place), filter, range));
     }
     for day in days::all(conn)? {
         let of_day = KeyRange { low: first_key_of(day), high: first_key_of(day + 1) };
         let Some(range) = range.within(of_day) else { continue };
         match (filter.undelivered_only, &location, world) {
             (true, Some(id), _) => {
-                sources.push(Source::new(undelivered_sql(day, Place::OneLocation), vec![text(id)], range));
+                sources.push(source(undelivered_sql(day, Place::OneLocation), vec![text(id)], range));
             }
-            (true, None, _) => {
-                sources.push(Source::new(undelivered_sql(day, Place::Anywhere), vec![], range))
-            }
+            (true, None, _) => sources.push(source(undelivered_sql(day, Place::Anywhere), vec![], range)),
             (false, Some(id), _) => {
                 let of_scope = |scope: &EventScope| {
-                    Source::new(events_sql(day, EventOrder::Location(*scope)), vec![text(id)], range)
+                    source(events_sql(day, EventOrder::Location(*scope)), vec![text(id)], range)
                 };
                 sources.extend(world.scopes_naming_a_location().iter().map(of_scope));
             }
             (false, None, World::Company { id, locations }) if locations.len() < STREAMS_MAX => {
-                sources.push(Source::new(events_sql(day, EventOrder::Company), vec![text(id)], range));
+                sources.push(source(events_sql(day, EventOrder::Company), vec![text(id)], range));
                 let sql = events_sql(day, EventOrder::Location(EventScope::Location));
-                let of_location = |id: &String| Source::new(sql.clone(), vec![text(id)], range);
+                let of_location = |id: &String| source(sql.clone(), vec![text(id)], range);
                 sources.extend(locations.iter().map(of_location));
             }
-            (false, None, _) => sources.push(Source::new(events_sql(day, EventOrder::Time), vec![], range)),
+            (false, None, _) => sources.push(source(events_sql(day, EventOrder::Time), vec![], range)),
         }
     }
     Ok(sources)

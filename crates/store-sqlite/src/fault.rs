@@ -2,6 +2,7 @@
 
 use rusqlite::ErrorCode;
 use store::StoreError;
+use store::backend::Damaged;
 use store::vault::VaultFault;
 
 /// A failed operation.
@@ -32,16 +33,27 @@ impl From<std::io::Error> for Fault {
     }
 }
 
+impl From<Damaged> for Fault {
+    fn from(Damaged(what): Damaged) -> Self {
+        Self::Damaged(what)
+    }
+}
+
+impl From<VaultFault> for Fault {
+    fn from(fault: VaultFault) -> Self {
+        match fault {
+            VaultFault::OtherKey => Self::OtherKey,
+            VaultFault::Damaged => Self::Damaged("secret"),
+            VaultFault::NotSealed => Self::Sealing,
+        }
+    }
+}
+
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         Self::Refused(error)
     }
 }
-
-/// Stored bytes that do not read back, as a source for [`StoreError::Internal`].
-#[derive(Debug, thiserror::Error)]
-#[error("the stored {0} does not read back")]
-struct DamagedValue(&'static str);
 
 #[derive(Debug, thiserror::Error)]
 #[error("a secret could not be sealed")]
@@ -67,7 +79,7 @@ impl Fault {
                 Some(reason) => StoreError::Unavailable { reason },
                 None => StoreError::Internal { doing, source: error.into() },
             },
-            Self::Damaged(what) => StoreError::Internal { doing, source: DamagedValue(what).into() },
+            Self::Damaged(what) => StoreError::Internal { doing, source: Damaged(what).into() },
             Self::Thread(error) => StoreError::Internal { doing, source: error.into() },
             Self::OtherKey => StoreError::Internal { doing, source: VaultFault::OtherKey.into() },
             Self::Sealing => StoreError::Internal { doing, source: NotSealed.into() },

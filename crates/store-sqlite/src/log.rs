@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use domain::attempt::Attempt;
-use domain::delivery::{Delivery, EndReason, Status, Trigger};
-use domain::endpoint::TypeName;
+use domain::delivery::{Delivery, Trigger};
 use domain::event::{Event, Visibility};
 use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::location::LocationId;
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use store::backend::columns::tenant_id;
+pub(crate) use store::backend::standing::{DeliveryHead, Ending, Found, Queued};
+use store::backend::standing::{Standing, UndeliveredNote};
 use store::events::NewDelivery;
 use store::queue::Claim;
 
@@ -97,133 +99,40 @@ impl InsertedRow {
     }
 }
 
-/// What a delivery is, without where it stands.
-#[derive(Debug, Clone)]
-pub(crate) struct DeliveryHead {
-    pub id: DeliveryId,
-    pub event_id: EventId,
-    pub endpoint_id: EndpointId,
-    pub type_name: TypeName,
-    pub location_id: Option<LocationId>,
-    pub trigger: Trigger,
-    pub retry_of: Option<DeliveryId>,
-}
-
-/// A row of `queue`, or of `held`.
-#[derive(Debug, Clone)]
-pub(crate) struct Queued {
-    pub head: DeliveryHead,
-    pub attempt_count: u32,
-    pub due_at: Timestamp,
-    pub claim: Option<Claim>,
-}
-
-/// How a delivery ended.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ending<'a> {
-    pub status: Status,
-    pub reason: Option<EndReason>,
-    pub attempt_count: u32,
-    pub completed_at: Timestamp,
-    pub attempt: Option<&'a Attempt>,
-}
-
-/// A delivery, wherever it is.
-#[derive(Debug, Clone)]
-pub(crate) enum Found {
-    Queued(Queued),
-    Ended(Delivery),
-}
-
-impl Found {
-    pub(crate) fn endpoint_id(&self) -> EndpointId {
-        match self {
-            Self::Queued(queued) => queued.head.endpoint_id,
-            Self::Ended(delivery) => delivery.endpoint_id,
-        }
-    }
-
-    /// As the log shows it.
-    pub(crate) fn shown(self, conn: &Connection) -> Result<Delivery, Fault> {
-        match self {
-            Self::Queued(queued) => queued.shown(conn),
-            Self::Ended(delivery) => Ok(delivery),
-        }
+/// A delivery as the log shows it.
+pub(crate) fn shown(found: Found, conn: &Connection) -> Result<Delivery, Fault> {
+    match found {
+        Found::Queued(queued) => shown_queued(queued, conn),
+        Found::Ended(delivery) => Ok(delivery),
     }
 }
 
-impl Queued {
-    pub(crate) fn shown(self, conn: &Connection) -> Result<Delivery, Fault> {
-        let held_until: Option<i64> = conn
-            .prepare_cached(HELD_UNTIL)?
-            .query_row(params![codec::endpoint_bytes(self.head.endpoint_id), i64::MAX], |row| row.get(0))
-            .optional()?
-            .flatten();
-        let held_back = held_until.is_some_and(|until| self.due_at.as_millis() < until);
-        let status = match (self.claim, held_back, self.attempt_count) {
-            (Some(_), _, _) => Status::Delivering,
-            (None, true, _) => Status::Waiting,
-            (None, false, 0) => Status::Pending,
-            (None, false, _) => Status::Retrying,
-        };
-        let next_attempt_at = (status != Status::Waiting).then_some(self.due_at);
-        Ok(self.head.delivery(Standing {
-            status,
-            attempt_count: self.attempt_count,
-            next_attempt_at,
-            ended: None,
-        }))
-    }
+fn shown_queued(queued: Queued, conn: &Connection) -> Result<Delivery, Fault> {
+    let held_until: Option<i64> = conn
+        .prepare_cached(HELD_UNTIL)?
+        .query_row(params![codec::endpoint_bytes(queued.head.endpoint_id), i64::MAX], |row| row.get(0))
+        .optional()?
+        .flatten();
+    Ok(queued.shown(held_until))
 }
 
-/// Where a delivery stands; `ended`: when and why.
-struct Standing {
-    status: Status,
-    attempt_count: u32,
-    next_attempt_at: Option<Timestamp>,
-    ended: Option<(Timestamp, Option<EndReason>)>,
-}
-
-impl DeliveryHead {
-    fn delivery(self, standing: Standing) -> Delivery {
-        Delivery {
-            id: self.id,
-            event_id: self.event_id,
-            endpoint_id: self.endpoint_id,
-            type_name: self.type_name,
-            location_id: self.location_id,
-            trigger: self.trigger,
-            retry_of: self.retry_of,
-            status: standing.status,
-            attempt_count: standing.attempt_count,
-            next_attempt_at: standing.next_attempt_at,
-            completed_at: standing.ended.map(|(at, _)| at),
-            end_reason: standing.ended.and_then(|(_, reason)| reason),
-        }
-    }
-
-    fn of_row(row: &Row<'_>) -> Result<Self, Fault> {
-        let retry_key: Option<i64> = row.get(8)?;
-        let retry_salt: Option<i64> = row.get(9)?;
-        Ok(Self {
-            id: DeliveryId::from_parts(row.get(0)?, row.get(1)?),
-            event_id: EventId::from_parts(row.get(2)?, row.get(3)?),
-            endpoint_id: codec::endpoint_of(row.get(4)?),
-            type_name: row.get(5)?,
-            location_id: tenant_id(row.get(6)?)?,
-            trigger: codec::trigger_of(row.get(7)?)?,
-            retry_of: retry_key.zip(retry_salt).map(|(key, salt)| DeliveryId::from_parts(key, salt)),
-        })
-    }
-}
-
-pub(crate) fn tenant_id<T: std::str::FromStr>(text: Option<String>) -> Result<Option<T>, Fault> {
-    text.map(|text| text.parse().map_err(|_| Fault::Damaged("tenant's id"))).transpose()
+fn head_of_row(row: &Row<'_>) -> Result<DeliveryHead, Fault> {
+    let retry_key: Option<i64> = row.get(8)?;
+    let retry_salt: Option<i64> = row.get(9)?;
+    Ok(DeliveryHead {
+        id: DeliveryId::from_parts(row.get(0)?, row.get(1)?),
+        event_id: EventId::from_parts(row.get(2)?, row.get(3)?),
+        endpoint_id: codec::endpoint_of(row.get(4)?),
+        type_name: row.get(5)?,
+        location_id: tenant_id(row.get(6)?)?,
+        trigger: codec::trigger_of(row.get(7)?)?,
+        retry_of: retry_key.zip(retry_salt).map(|(key, salt)| DeliveryId::from_parts(key, salt)),
+    })
 }
 
 pub(crate) fn queued_of_row(row: &Row<'_>) -> Result<Queued, Fault> {
     Ok(Queued {
-        head: DeliveryHead::of_row(row)?,
+        head: head_of_row(row)?,
         attempt_count: row.get(10)?,
         due_at: Timestamp::from_millis(row.get(11)?),
         claim: row.get::<_, Option<i64>>(12)?.map(Claim),
@@ -247,7 +156,7 @@ fn held_of_row(row: &Row<'_>) -> Result<Queued, Fault> {
 fn ended_of_row(row: &Row<'_>) -> Result<Delivery, Fault> {
     let reason = row.get::<_, Option<i64>>(11)?.map(codec::end_reason_of).transpose()?;
     let completed_at = Timestamp::from_millis(row.get(13)?);
-    Ok(DeliveryHead::of_row(row)?.delivery(Standing {
+    Ok(head_of_row(row)?.delivery(Standing {
         status: codec::status_of(row.get(10)?)?,
         attempt_count: row.get(12)?,
         next_attempt_at: None,
@@ -273,10 +182,7 @@ pub(crate) fn find_key(conn: &Connection, key: i64) -> Result<Option<Found>, Fau
 
 /// A delivery by its whole id.
 pub(crate) fn find(conn: &Connection, id: DeliveryId) -> Result<Option<Found>, Fault> {
-    Ok(find_key(conn, id.key())?.filter(|found| match found {
-        Found::Queued(queued) => queued.head.id == id,
-        Found::Ended(delivery) => delivery.id == id,
-    }))
+    Ok(find_key(conn, id.key())?.filter(|found| found.id() == id))
 }
 
 fn one<T>(
@@ -423,15 +329,12 @@ pub(crate) fn insert_ended(tx: &mut Tx<'_>, head: &DeliveryHead, ending: Ending<
     note_ending(tx, head, ending)
 }
 
-/// Keeps `undelivered`: who was skipped, and whose delivery ended without success. What is unfinished is in the queue, so
-/// that an event's own delivery that succeeds costs nothing here.
+/// Keeps `undelivered`: who was skipped, and whose delivery ended without success.
 fn note_ending(tx: &mut Tx<'_>, head: &DeliveryHead, ending: Ending<'_>) -> Result<(), Fault> {
-    match (ending.status, head.trigger) {
-        (Status::Succeeded, Trigger::Event) | (_, Trigger::Test) => Ok(()),
-        (Status::Succeeded, Trigger::Retry | Trigger::Replay) => note_delivered(tx, head),
-        // What it repeats is noted, or has succeeded.
-        (_, Trigger::Retry | Trigger::Replay) => Ok(()),
-        (_, Trigger::Event) => {
+    match ending.note(head.trigger) {
+        UndeliveredNote::Same => Ok(()),
+        UndeliveredNote::Removed => note_delivered(tx, head),
+        UndeliveredNote::Made => {
             note_undelivered(tx, head.event_id, head.endpoint_id, head.location_id.as_ref())
         }
     }

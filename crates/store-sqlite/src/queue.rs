@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use domain::audit::{Action, Object};
-use domain::delivery::{EndReason, Status, Trigger};
+use domain::delivery::{EndReason, Trigger};
 use domain::event::Event;
 use domain::id::{DeliveryId, EndpointId, key_time};
 use domain::retry::Verdict;
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use store::StoreError;
+use store::backend::counted::Counted;
 use store::healths::HealthNote;
 use store::once::MaybeOnce;
 use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
@@ -25,7 +26,7 @@ use crate::health;
 use crate::log::{self, DeliveryHead, Ending, Found, Queued};
 use crate::once::once;
 use crate::scope;
-use crate::tallies::Counted;
+use crate::tallies;
 use crate::writer::Tx;
 
 /// One step of a skip scan: the first endpoint after ?1 with its earliest due time.
@@ -64,7 +65,7 @@ impl Queue for SqliteStore {
             let mut counted = Counted::default();
             let recorded =
                 records.iter().map(|outcome| record(tx, outcome, &mut counted)).collect::<Result<_, _>>()?;
-            counted.keep(tx)?;
+            tallies::keep(tx, counted)?;
             Ok(recorded)
         };
         self.write("recording attempts", record_all).await
@@ -184,24 +185,13 @@ fn next_due_at(conn: &Connection, id: EndpointId) -> Result<Option<Timestamp>, F
 
 /// Holds the delivery. One whose event is no longer kept cannot be sent: it goes with its event.
 fn take(tx: &mut Tx<'_>, queued: Queued) -> Result<Option<ClaimedDelivery>, Fault> {
-    let head = queued.head;
-    let Some(payload) = payload(tx, &head)? else {
+    let head = &queued.head;
+    let Some(payload) = payload(tx, head)? else {
         log::remove(tx, head.id)?;
         return Ok(None);
     };
     tx.conn.prepare_cached(CLAIM)?.execute(params![head.id.key(), tx.claim.0])?;
-    Ok(Some(ClaimedDelivery {
-        id: head.id,
-        event_id: head.event_id,
-        endpoint_id: head.endpoint_id,
-        type_name: head.type_name,
-        location_id: head.location_id,
-        trigger: head.trigger,
-        retry_of: head.retry_of,
-        attempt_count: queued.attempt_count,
-        claim: tx.claim,
-        payload: payload.into(),
-    }))
+    Ok(Some(queued.claimed(tx.claim, payload.into())))
 }
 
 fn payload(tx: &Tx<'_>, head: &DeliveryHead) -> Result<Option<Vec<u8>>, Fault> {
@@ -290,31 +280,7 @@ fn record_late(tx: &mut Tx<'_>, record: &Record) -> Result<bool, Fault> {
 
 /// The attempt was the last. A test is over after its one attempt, whatever the verdict.
 fn end_after_attempt(tx: &mut Tx<'_>, record: &Record) -> Result<(), Fault> {
-    let reason = match record.verdict {
-        Verdict::Succeeded => None,
-        Verdict::Ended(reason) => Some(reason),
-        Verdict::RetryAt(_) => Some(EndReason::Exhausted),
-    };
-    let ending = Ending {
-        status: reason.map_or(Status::Succeeded, EndReason::status),
-        reason,
-        attempt_count: record.delivery.attempt_count + 1,
-        completed_at: record.attempt.started_at.plus_millis(i64::from(record.attempt.duration_ms)),
-        attempt: Some(&*record.attempt),
-    };
-    log::insert_ended(tx, &head_of(&record.delivery), ending)
-}
-
-fn head_of(delivery: &ClaimedDelivery) -> DeliveryHead {
-    DeliveryHead {
-        id: delivery.id,
-        event_id: delivery.event_id,
-        endpoint_id: delivery.endpoint_id,
-        type_name: delivery.type_name.clone(),
-        location_id: delivery.location_id.clone(),
-        trigger: delivery.trigger,
-        retry_of: delivery.retry_of,
-    }
+    log::insert_ended(tx, &DeliveryHead::of_claimed(&record.delivery), Ending::after_attempt(record))
 }
 
 fn release(tx: &mut Tx<'_>, release: Release) -> Result<(), Fault> {
@@ -347,12 +313,5 @@ pub(crate) fn end_unattempted(
     now: Timestamp,
 ) -> Result<(), Fault> {
     log::remove(tx, queued.head.id)?;
-    let ending = Ending {
-        status: reason.status(),
-        reason: Some(reason),
-        attempt_count: queued.attempt_count,
-        completed_at: now,
-        attempt: None,
-    };
-    log::insert_ended(tx, &queued.head, ending)
+    log::insert_ended(tx, &queued.head, queued.ended(reason, now))
 }

@@ -7,10 +7,11 @@ use domain::location::{CompanyId, LocationId};
 use domain::scope::{Owner, Scope};
 use rusqlite::{Connection, OptionalExtension};
 use store::StoreError;
+use store::backend::columns::tenant_id;
+pub(crate) use store::backend::columns::{owner_columns, owner_of_columns};
 
 use crate::codec;
 use crate::fault::Fault;
-use crate::log::tenant_id;
 
 pub(crate) const COMPANY_OF: &str = "SELECT company_id FROM locations WHERE id = ?1";
 pub(crate) const OWNER_OF: &str = "SELECT owner_kind, owner_id FROM endpoints WHERE id = ?1";
@@ -30,21 +31,6 @@ pub(crate) fn sees(conn: &Connection, scope: &Scope, owner: &Owner) -> Result<bo
     Ok(scope.sees(owner, |_| company_id))
 }
 
-/// Stands for no owner.
-const PLATFORM: &str = "platform";
-
-/// Kind and id as columns; `None` is the platform.
-pub(crate) fn owner_columns(owner: Option<&Owner>) -> (&'static str, &str) {
-    owner.map_or((PLATFORM, ""), |owner| (owner.kind(), owner.id()))
-}
-
-pub(crate) fn owner_of_columns(kind: &str, id: &str) -> Result<Option<Owner>, Fault> {
-    match kind {
-        PLATFORM => Ok(None),
-        _ => Owner::from_parts(kind, id).map(Some).ok_or(Fault::Damaged("owner")),
-    }
-}
-
 /// As [`sees`], of what may be the platform's own (`None`), which the platform alone sees.
 pub(crate) fn sees_owned(conn: &Connection, scope: &Scope, owner: Option<&Owner>) -> Result<bool, Fault> {
     match owner {
@@ -61,7 +47,7 @@ pub(crate) fn must_see(conn: &Connection, scope: &Scope, owner: &Owner) -> Resul
 fn company_of(conn: &Connection, location_id: &LocationId) -> Result<Option<CompanyId>, Fault> {
     let found: Option<Option<String>> =
         conn.prepare_cached(COMPANY_OF)?.query_row([location_id.as_str()], |row| row.get(0)).optional()?;
-    tenant_id(found.flatten())
+    Ok(tenant_id(found.flatten())?)
 }
 
 /// Whether the endpoint, deleted or not, is in the caller's world.

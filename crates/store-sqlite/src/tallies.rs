@@ -1,16 +1,17 @@
 //! Rows of `tallies`: what each endpoint's attempts came to. Recording adds to the row of the minute, one row per endpoint and
 //! batch; the sweep takes minutes that are an hour old into the coarser grains, and all that no window shows away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
-use domain::attempt::Attempt;
 use domain::id::EndpointId;
 use domain::scope::Scope;
 use domain::tally::{Grain, Tally, Window};
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use store::StoreError;
+use store::backend::columns::grain_number;
+use store::backend::counted::{Counted, TallyKey, last_rows, rows_of_endpoint, window_of, window_rows};
 use store::maintenance::Swept;
 use store::tallies::{Tallied, Tallies};
 
@@ -33,8 +34,6 @@ pub(crate) const IS_THERE: &str = "SELECT 1 FROM endpoints WHERE id = ?1 AND sta
 /// Minutes that one call of the sweep takes into the coarser grains, three rows each.
 const MOVED_ROWS: usize = 250;
 const EXPIRED_ROWS: i64 = 1_000;
-/// So long before the minutes that are always kept there may be some that the sweep has not come to.
-const UNSWEPT_MS: i64 = 60 * 60_000;
 
 #[async_trait]
 impl Tallies for SqliteStore {
@@ -54,27 +53,12 @@ impl Tallies for SqliteStore {
     }
 }
 
-/// The attempts of one transaction, added up.
-#[derive(Debug, Default)]
-pub(crate) struct Counted {
-    minutes: BTreeMap<(Timestamp, EndpointId), Tally>,
+/// In the transaction of the attempts.
+pub(crate) fn keep(tx: &Tx<'_>, counted: Counted) -> Result<(), Fault> {
+    counted.into_rows().try_for_each(|(key, tally)| add(tx.conn, key, tally))
 }
 
-impl Counted {
-    pub(crate) fn add(&mut self, id: EndpointId, attempt: &Attempt) {
-        let ended_at = attempt.started_at.plus_millis(i64::from(attempt.duration_ms));
-        self.minutes.entry((Grain::Minute.start_of(ended_at), id)).or_default().add(attempt);
-    }
-
-    pub(crate) fn keep(self, tx: &Tx<'_>) -> Result<(), Fault> {
-        let mut minutes = self.minutes.into_iter();
-        minutes.try_for_each(|((at, id), tally)| add(tx.conn, (Grain::Minute, at, id), tally))
-    }
-}
-
-type Key = (Grain, Timestamp, EndpointId);
-
-fn add(conn: &Connection, key: Key, mut tally: Tally) -> Result<(), Fault> {
+fn add(conn: &Connection, key: TallyKey, mut tally: Tally) -> Result<(), Fault> {
     let (grain, at, id) = (grain_number(key.0), key.1.as_millis(), codec::endpoint_bytes(key.2));
     let sql = match row(conn, key)? {
         Some(known) => {
@@ -87,60 +71,32 @@ fn add(conn: &Connection, key: Key, mut tally: Tally) -> Result<(), Fault> {
     Ok(())
 }
 
-fn row(conn: &Connection, (grain, at, id): Key) -> Result<Option<Tally>, Fault> {
+fn row(conn: &Connection, (grain, at, id): TallyKey) -> Result<Option<Tally>, Fault> {
     let key = params![grain_number(grain), at.as_millis(), codec::endpoint_bytes(id)];
     let mut select = conn.prepare_cached(ROW)?;
     let mut rows = select.query(key)?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    codec::tally_of(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?).map(Some)
+    codec::tally_of(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?).map(Some).map_err(Fault::from)
 }
 
-fn grain_number(grain: Grain) -> i64 {
-    match grain {
-        Grain::Minute => 0,
-        Grain::Quarter => 1,
-        Grain::TwoHours => 2,
-        Grain::EightHours => 3,
-    }
-}
-
-/// Looks up each span by itself, of one grain and of the minutes that are in no coarser one yet: some two hundred rows at
-/// most, wherever the endpoint stands among others.
+/// Looks up each span by itself, wherever the endpoint stands among others.
 fn tallied(conn: &Connection, id: EndpointId, window: Window, now: Timestamp) -> Result<Tallied, Fault> {
-    let (grain, since) = (window.grain(), window.since(now));
-    let mut spans = Vec::with_capacity(window.spans());
-    for at in starts(grain, since, now) {
-        spans.push(row(conn, (grain, at, id))?.unwrap_or_default());
-    }
-    if grain != Grain::Minute {
-        for at in starts(Grain::Minute, unswept_from(now).max(since), now) {
-            let place = (at.since(since) / grain.span_ms()) as usize;
-            if let (Some(minute), Some(span)) = (row(conn, (Grain::Minute, at, id))?, spans.get_mut(place)) {
-                span.merge(&minute);
-            }
+    let mut found = HashMap::new();
+    for (grain, at) in window_rows(window, now) {
+        if let Some(tally) = row(conn, (grain, at, id))? {
+            found.insert((grain_number(grain), at), tally);
         }
     }
-    let last = spans.iter().filter_map(|span| span.last_attempt_at).max();
-    let last_attempt_at = if last.is_some() { last } else { last_before(conn, id, now)? };
-    Ok(Tallied { since, spans, last_attempt_at })
+    let mut tallied = window_of(window, now, |grain, at| found.get(&(grain_number(grain), at)).cloned());
+    if tallied.last_attempt_at.is_none() {
+        tallied.last_attempt_at = last_before(conn, id, now)?;
+    }
+    Ok(tallied)
 }
 
-fn starts(grain: Grain, from: Timestamp, now: Timestamp) -> impl DoubleEndedIterator<Item = Timestamp> {
-    let spans = grain.start_of(now).since(from) / grain.span_ms();
-    (0..=spans).map(move |span| from.plus_millis(span * grain.span_ms()))
-}
-
-fn unswept_from(now: Timestamp) -> Timestamp {
-    Grain::Minute.kept_from(now).plus_millis(-UNSWEPT_MS)
-}
-
-/// When nothing happened in the window, the longest one says when something last did.
 fn last_before(conn: &Connection, id: EndpointId, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
-    let minutes = starts(Grain::Minute, unswept_from(now), now).map(|at| (Grain::Minute, at, id));
-    let grain = Window::Month.grain();
-    let spans = starts(grain, Window::Month.since(now), now).map(|at| (grain, at, id));
-    for key in minutes.rev().chain(spans.rev()) {
-        if let Some(tally) = row(conn, key)? {
+    for (grain, at) in last_rows(now) {
+        if let Some(tally) = row(conn, (grain, at, id))? {
             return Ok(tally.last_attempt_at);
         }
     }
@@ -150,11 +106,8 @@ fn last_before(conn: &Connection, id: EndpointId, now: Timestamp) -> Result<Opti
 /// Of an endpoint that is deleted.
 pub(crate) fn forget(tx: &Tx<'_>, id: EndpointId, now: Timestamp) -> Result<(), Fault> {
     let mut delete = tx.conn.prepare_cached(DELETE)?;
-    for grain in Grain::ALL {
-        let from = if grain == Grain::Minute { unswept_from(now) } else { grain.kept_from(now) };
-        for at in starts(grain, from, now) {
-            delete.execute(params![grain_number(grain), at.as_millis(), codec::endpoint_bytes(id)])?;
-        }
+    for (grain, at) in rows_of_endpoint(now) {
+        delete.execute(params![grain_number(grain), at.as_millis(), codec::endpoint_bytes(id)])?;
     }
     Ok(())
 }
@@ -177,7 +130,7 @@ pub(crate) fn sweep(tx: &Tx<'_>, now: Timestamp) -> Result<Swept, Fault> {
 /// Adds minutes that no window shows by themselves to every coarser grain, and removes them; how many.
 fn move_minutes(conn: &Connection, now: Timestamp) -> Result<usize, Fault> {
     let minutes = old_minutes(conn, now)?;
-    let mut coarser = BTreeMap::<Key, Tally>::new();
+    let mut coarser = BTreeMap::<TallyKey, Tally>::new();
     for (at, id, tally) in &minutes {
         conn.prepare_cached(DELETE)?.execute(params![0, at.as_millis(), codec::endpoint_bytes(*id)])?;
         // What was recorded after the endpoint was deleted goes nowhere.

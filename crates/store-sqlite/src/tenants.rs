@@ -9,6 +9,7 @@ use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 use store::StoreError;
 use store::audit::Subject;
+use store::backend::columns::{target_columns, target_of, target_owner, tenant_id};
 use store::queue::Claim;
 use store::routes::Routes;
 use store::tenants::{InstallChange, Tenants};
@@ -17,7 +18,6 @@ use crate::audit::Change;
 use crate::codec;
 use crate::events::store_publication;
 use crate::fault::Fault;
-use crate::log::tenant_id;
 use crate::scope::must_see;
 use crate::writer::Tx;
 use crate::{SqliteStore, api_keys, sessions};
@@ -169,22 +169,6 @@ fn app_of(row: &Row<'_>) -> Result<App, Fault> {
     Ok(App { id, name: row.get(1)?, scopes })
 }
 
-fn target_columns(target: &InstallTarget) -> (&'static str, &str) {
-    match target {
-        InstallTarget::Location(id) => ("location", id.as_str()),
-        InstallTarget::Company(id) => ("company", id.as_str()),
-    }
-}
-
-fn target_of(kind: &str, id: &str) -> Result<InstallTarget, Fault> {
-    let target = match kind {
-        "location" => id.parse().ok().map(InstallTarget::Location),
-        "company" => id.parse().ok().map(InstallTarget::Company),
-        _ => None,
-    };
-    target.ok_or(Fault::Damaged("install"))
-}
-
 /// Only the platform may say of a location that is in nobody's world yet whose it is.
 fn put_location(tx: &mut Tx<'_>, scope: &Scope, location: Location) -> Result<Location, Fault> {
     must_see(tx.conn, scope, &Owner::Location(location.id.clone()))?;
@@ -249,14 +233,7 @@ fn delete_app(tx: &mut Tx<'_>, scope: &Scope, id: AppId) -> Result<(), Fault> {
 /// Both sides must be in the caller's world: an app that installs itself somewhere would read what happens there.
 fn must_see_install(conn: &Connection, scope: &Scope, change: &InstallChange) -> Result<(), Fault> {
     must_see(conn, scope, &Owner::App(change.app_id.clone()))?;
-    must_see(
-        conn,
-        scope,
-        &match &change.target {
-            InstallTarget::Location(id) => Owner::Location(id.clone()),
-            InstallTarget::Company(id) => Owner::Company(id.clone()),
-        },
-    )
+    must_see(conn, scope, &target_owner(&change.target))
 }
 
 fn install(tx: &mut Tx<'_>, scope: &Scope, change: InstallChange) -> Result<Option<Claim>, Fault> {
@@ -310,10 +287,7 @@ fn of_app<'a>(action: Action, id: &AppId, before: Option<&'a App>, after: Option
 
 /// Told to whom it was done: the app comes to the location, or leaves it.
 fn of_install(action: Action, change: &InstallChange) -> Change<'_> {
-    let owner = match &change.target {
-        InstallTarget::Location(id) => Owner::Location(id.clone()),
-        InstallTarget::Company(id) => Owner::Company(id.clone()),
-    };
+    let owner = target_owner(&change.target);
     let target = Some(Subject::Install(&change.app_id, &change.target));
     let (before, after) = if action == Action::AppInstalled { (None, target) } else { (target, None) };
     Change { action, owner: Some(owner), object: Object::new("app", &change.app_id), before, after }

@@ -18,6 +18,7 @@ use parking_lot::{Mutex, RwLock};
 use rusqlite::Connection;
 use store::StoreError;
 use store::audit::AuditNote;
+use store::backend::memory::Memory;
 use store::queue::Claim;
 use store::vault::Vault;
 use tokio::sync::oneshot;
@@ -26,7 +27,6 @@ use crate::checkpoint::{self, Checkpoints};
 use crate::days::Days;
 use crate::fault::{self, Fault};
 use crate::log::InsertedRow;
-use crate::memory::Memory;
 use crate::stats::Stats;
 
 /// Operations in one transaction.

@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod backend;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod deliveries;

@@ -123,6 +123,11 @@ pub trait Queue {
     ) -> Result<usize, StoreError>;
     /// Stores a test send that is over: its event (`Visibility::TestOnly`), its delivery and its one attempt.
     async fn record_test(&self, event: Event, record: Record, once: MaybeOnce<()>) -> Result<(), StoreError>;
+    /// Resolves when deliveries may have become due that this process has not heard of, such as those that it took over from
+    /// one that is gone: a hint that [`due`](Self::due) is worth a look. Never, where one process has the store alone.
+    async fn more_is_due(&self) {
+        std::future::pending().await
+    }
     /// How many deliveries are not finished.
     async fn queue_length(&self) -> Result<u64, StoreError>;
     /// Each endpoint that has unfinished deliveries, in no order. Goes through an index of all of them, so it is for people who

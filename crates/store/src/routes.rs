@@ -71,7 +71,7 @@ impl RouteTable {
         self.endpoints.insert(endpoint.id, endpoint);
     }
 
-    fn remove_endpoint(&mut self, id: EndpointId) {
+    pub fn remove_endpoint(&mut self, id: EndpointId) {
         let Some(old) = self.endpoints.remove(&id) else { return };
         if let Some(siblings) = self.by_owner.get_mut(&old.owner) {
             siblings.retain(|sibling| sibling.id != id);

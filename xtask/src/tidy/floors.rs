@@ -46,7 +46,11 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Dependencies that one crate holds so that nobody else knows them.
-const HEAVY: &[(&str, &[&str])] = &[("jsonschema", &["catalogue"]), ("rusqlite", &["store-sqlite"])];
+const HEAVY: &[(&str, &[&str])] = &[
+    ("jsonschema", &["catalogue"]),
+    ("rusqlite", &["store-sqlite"]),
+    ("tokio-postgres", &["store-postgres"]),
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {

@@ -5,6 +5,7 @@ mod connection;
 mod keys;
 mod listen;
 mod login_link;
+mod migrate;
 mod openapi;
 mod serve;
 mod sse;
@@ -36,6 +37,8 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Print a link that signs the operator in to a running server, once and within a minute
     LoginLink(login_link::LoginLinkArgs),
+    /// Bring a PostgreSQL database's schema up to date, which a start does too, and end
+    Migrate(migrate::MigrateArgs),
     /// Check a webhook's signature and explain why it does not match
     Verify(verify::VerifyArgs),
     /// Measure this binary on this machine
@@ -55,6 +58,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Listen(args) => listen::run(args),
         Command::Keys(args) => keys::run(args),
         Command::LoginLink(args) => login_link::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Bench(args) => bench::run(args),
         Command::Openapi => openapi::run(),

@@ -42,7 +42,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         tracing::warn!(%name, "receivers may have this name, and it may lead to private addresses, by --allow-name");
     }
     greet(config, &server).await?;
-    tracing::info!(address = %server.address(), data_dir = %config.data_dir.display(), "started");
+    tracing::info!(address = %server.address(), data = data(config), "started");
     stop.next().await;
     tracing::info!("stopping: running requests and attempts finish first; a second signal ends at once");
     tokio::select! {
@@ -52,9 +52,14 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Where the data is, without a password.
+fn data(config: &Config) -> String {
+    config.database_url.as_ref().map_or_else(|| config.data_dir.display().to_string(), ToString::to_string)
+}
+
 /// To stdout; the last line is the address, which scripts wait for.
 async fn greet(config: &Config, server: &Server) -> anyhow::Result<()> {
-    let mut text = format!("Hoopoe {}, data in {}\n", env!("CARGO_PKG_VERSION"), config.data_dir.display());
+    let mut text = format!("Hoopoe {}, data in {}\n", env!("CARGO_PKG_VERSION"), data(config));
     if config.mode == Mode::Dev {
         text.push_str("\n*** --dev: http and receivers on private addresses are allowed. Never expose this server. ***\n");
     }

@@ -10,7 +10,7 @@ use console::{Color, Name, Parent};
 use domain::address_rules::Cidr;
 use domain::name_rules::NamePattern;
 
-use super::values::{LogFormat, ValidateMode, Waits};
+use super::values::{DatabaseUrl, LogFormat, ValidateMode, Waits};
 
 /// Shown below the flags: what can be set, but not by a flag.
 const ENVIRONMENT_ONLY: &str = "\
@@ -43,6 +43,10 @@ pub struct ServeArgs {
     /// Where events, the log and the master key live; created when missing [default: ./hoopoe-data]
     #[arg(long, env = "HOOPOE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// A PostgreSQL database, 15 or later, instead of the data directory; then HOOPOE_MASTER_KEY must be set. Several nodes may
+    /// share it. With a password in it, the variable is the better place: other users of the machine see flags
+    #[arg(long, env = "HOOPOE_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<DatabaseUrl>,
     /// For local work: allows http and receivers on loopback and private addresses, and nothing else. A flag alone, so
     /// that no file or variable that was left behind can open a server
     #[arg(long)]

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::DATA_DIR_DEFAULT;
-use super::values::{LogFormat, ValidateMode};
+use super::values::{DatabaseUrl, LogFormat, ValidateMode};
 
 const FILE_NAME: &str = "hoopoe.toml";
 
@@ -20,6 +20,7 @@ pub(super) struct FileSettings {
     pub(super) failed_sign_ins: Option<u32>,
     pub(super) audit_retention_days: Option<u32>,
     pub(super) data_dir: Option<PathBuf>,
+    pub(super) database_url: Option<DatabaseUrl>,
     pub(super) metrics_listen: Option<SocketAddr>,
     pub(super) validate: Option<ValidateMode>,
     pub(super) endpoints_per_owner: Option<usize>,

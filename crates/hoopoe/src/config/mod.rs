@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use console::{Color, Name, Parent, Parents};
 use domain::address_rules::{AddressPolicy, Cidr};
 use domain::limits::{
@@ -28,7 +28,7 @@ pub use args::ServeArgs;
 pub use key_settings::{
     MASTER_KEY_PREVIOUS_VARIABLE, MASTER_KEY_VARIABLE, PLATFORM_KEY_VARIABLE, PlatformKey, parse_master_key,
 };
-pub use values::{LogFormat, Mode, ValidateMode, Waits};
+pub use values::{DatabaseUrl, LogFormat, Mode, ValidateMode, Waits};
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const DATA_DIR_DEFAULT: &str = "hoopoe-data";
@@ -41,6 +41,8 @@ pub struct Config {
     /// Scheme and authority, without a slash at the end; `None`: where a request came to.
     pub public_url: Option<String>,
     pub data_dir: PathBuf,
+    /// `None`: the embedded database in the data directory.
+    pub database_url: Option<DatabaseUrl>,
     pub mode: Mode,
     /// Whether the process may be dumped and looked into.
     pub core_dumps: bool,
@@ -99,10 +101,16 @@ impl Config {
         let file = file::read(args.config.as_deref(), args.data_dir.as_deref())?;
         let (master_key, master_key_previous) = key_settings::master_keys(&variable)?;
         let ca_certificates = args.ca_certificates.or(file.ca_certificates);
+        let database_url = args.database_url.or(file.database_url);
+        ensure!(
+            database_url.is_none() || master_key.is_some(),
+            "with a database_url the nodes need one key for it: set {MASTER_KEY_VARIABLE} to 64 hex characters, the same on all"
+        );
         let retry_waits_s = retry_waits(args.retry_schedule, file.retry_schedule)?;
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or(default_listen()),
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| DATA_DIR_DEFAULT.into()),
+            database_url,
             mode: if args.dev { Mode::Dev } else { Mode::Production },
             core_dumps: args.core_dumps,
             metrics_listen: args.metrics_listen.or(file.metrics_listen),

@@ -1,11 +1,13 @@
 //! Values of settings that have rules of their own, read alike from flags, variables and the file.
 
+use std::fmt;
 use std::str::FromStr;
 
 use catalogue::Validate;
 use clap::ValueEnum;
 use domain::limits::{RETRY_SCHEDULE_ENTRIES_MAX, RETRY_WAIT_SECONDS_MAX};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 /// What `--dev` decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,5 +92,48 @@ mod tests {
         for bad in ["0", "604801", "5,,6", "5s", "-1", &too_many] {
             assert_eq!(bad.parse::<Waits>(), Err(WaitsFault), "{bad}");
         }
+    }
+}
+
+/// Where a PostgreSQL is. It may hold a password, so it is never printed whole.
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct DatabaseUrl(Zeroizing<String>);
+
+impl DatabaseUrl {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_one = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+        is_one
+            .then(|| Self(Zeroizing::new(text.to_owned())))
+            .ok_or_else(|| "must be a URL such as postgres://user:password@host:5432/hoopoe".to_owned())
+    }
+}
+
+impl TryFrom<String> for DatabaseUrl {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// Without user, password and options.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let place = rest.split('?').next().unwrap_or_default();
+        write!(f, "postgres://{}", place.rsplit_once('@').map_or(place, |(_, place)| place))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
     }
 }

@@ -17,9 +17,8 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::{Registry, Unit};
-use store::Store as _;
-use store::queue::Queue as _;
-use store_sqlite::SqliteStore;
+
+use crate::backend::Backend;
 
 use super::page::Page;
 use super::{api_page, engine_page, store_page};
@@ -32,7 +31,7 @@ const PREFIX: &str = "hoopoe";
 pub struct Metrics {
     pub api: Arc<ApiCounters>,
     pub engine: Engine,
-    pub store: Arc<SqliteStore>,
+    pub(crate) backend: Backend,
     pub started_at: Timestamp,
 }
 
@@ -70,7 +69,7 @@ impl Metrics {
     /// # Errors
     /// The text could not be formatted, a fault of ours.
     pub async fn render(&self) -> Result<String, fmt::Error> {
-        let unfinished = self.store.queue_length().await.ok();
+        let unfinished = self.backend.store().queue_length().await.ok();
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Scrape { metrics: self.clone(), unfinished }));
         let mut text = String::new();
@@ -81,7 +80,7 @@ impl Metrics {
 
 impl Collector for Scrape {
     fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
-        let Metrics { api, engine, store, started_at } = &self.metrics;
+        let Metrics { api, engine, backend, started_at } = &self.metrics;
         let mut page = Page::new(encoder, PREFIX);
         page.info("build", "The running version", [("version", env!("CARGO_PKG_VERSION"))])?;
         let started_at_s = started_at.as_millis() as f64 / 1000.0;
@@ -96,8 +95,8 @@ impl Collector for Scrape {
         if let Some(unfinished) = self.unfinished {
             page.gauge("deliveries_unfinished", "Deliveries that have not ended", unfinished)?;
         }
-        let endpoints = store.routes().read().endpoints().count() as u64;
+        let endpoints = backend.store().routes().read().endpoints().count() as u64;
         page.gauge("endpoints", "Endpoints that are not deleted", endpoints)?;
-        store_page::write(&mut page, store.stats())
+        store_page::write(&mut page, backend.stats())
     }
 }

@@ -5,6 +5,7 @@
 mod bench;
 mod canary;
 mod command_line;
+mod database;
 mod disk;
 #[cfg(target_os = "linux")]
 mod footprint;
@@ -13,6 +14,7 @@ mod hanging;
 mod hostile;
 mod kills;
 mod ledger;
+mod nodes;
 mod rotating;
 mod site;
 mod starts;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Answer, Client, eventually};
 
-use crate::world::{KEY, LOCATION, World, path, refused, text};
+use crate::world::{KEY, LOCATION, World, is_on_postgres, path, refused, text};
 
 async fn entries(world: &World) -> Vec<Value> {
     let mut entries = world.list("/v1/audit").await;
@@ -72,10 +72,12 @@ async fn every_kind_of_change_leaves_its_entry_and_a_look_leaves_none() {
     let session = world.api.post("/v1/portal-sessions", &json!({"locationId": LOCATION})).await.expect(201);
     world.api.delete(&format!("/v1/sessions/{}", text(&session, "sessionId"))).await.expect(204);
     world.api.delete(&of).await.expect(204);
-    world.api.post("/v1/system/master-key/rotate", &none).await.expect(200);
+    if !is_on_postgres() {
+        world.api.post("/v1/system/master-key/rotate", &none).await.expect(200);
+    }
     let actions: Vec<String> =
         entries(&world).await.iter().map(|entry| text(entry, "action").to_owned()).collect();
-    let expected = [
+    let mut expected = vec![
         "endpoint.created",
         "secret.read",
         "secret.rotated",
@@ -97,6 +99,10 @@ async fn every_kind_of_change_leaves_its_entry_and_a_look_leaves_none() {
         "endpoint.deleted",
         "master-key.rotated",
     ];
+    if is_on_postgres() {
+        // There the key is the environment's, and changes with a restart.
+        expected.pop();
+    }
     assert_eq!(actions, expected);
 }
 

@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::{Answered, Client, Sse};
 
-use crate::world::{World, text};
+use crate::world::{World, is_on_postgres, text};
 
 const COMPANY: &str = "comp-1";
 
@@ -74,6 +74,13 @@ struct Operation {
     needs: Needs,
     touches: Touches,
     status: u16,
+}
+
+impl Operation {
+    fn success(&self) -> u16 {
+        // On a shared database the key is the environment's, and changes with a restart.
+        if self.id == "rotateMasterKey" && is_on_postgres() { 409 } else { self.status }
+    }
 }
 
 const fn op(id: &'static str, needs: Needs, touches: Touches, status: u16) -> Operation {
@@ -166,7 +173,8 @@ impl Actor {
     }
 
     fn expected(&self, operation: &Operation, estate: &Estate, method: &Method) -> u16 {
-        let Operation { id, needs, touches, status } = *operation;
+        let Operation { id, needs, touches, .. } = *operation;
+        let status = operation.success();
         if needs == Needs::Nothing {
             return status;
         }
@@ -532,7 +540,7 @@ async fn every_operation_by_every_actor_on_every_world_goes_as_the_table_says() 
                 }
                 let probe = estate.request(&world, operation.id, End::Refused).await;
                 let expected = actor.expected(operation, estate, &probe.0);
-                let request = match expected == operation.status {
+                let request = match expected == operation.success() {
                     true => estate.request(&world, operation.id, End::Succeeds).await,
                     false => probe,
                 };

@@ -19,7 +19,7 @@ async fn rotate(world: &World) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_makes_a_new_key_and_everything_opens_with_it_alone() {
-    let world = World::start().await;
+    let world = World::start_on_files().await;
     let endpoint = world.endpoint(json!({"headers": {"x-token": "hidden"}})).await;
     let route = path("endpoints", &endpoint);
     world.api.post(&format!("{route}/secret/rotate"), &json!({})).await.expect(200);
@@ -44,7 +44,7 @@ async fn a_rotation_makes_a_new_key_and_everything_opens_with_it_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deliveries_before_during_and_after_a_rotation_are_signed_alike() {
-    let world = World::start().await;
+    let world = World::start_on_files().await;
     let endpoint = world.endpoint(json!({})).await;
     let publishing = async {
         for _ in 0..50 {
@@ -64,7 +64,7 @@ async fn deliveries_before_during_and_after_a_rotation_are_signed_alike() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_rotations_at_once_the_second_is_refused() {
-    let world = World::start().await;
+    let world = World::start_on_files().await;
     for n in 0..40 {
         world.endpoint(json!({"locationId": format!("loc-{n}")})).await;
     }
@@ -82,7 +82,7 @@ async fn of_two_rotations_at_once_the_second_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_platform_s_managers_rotate_the_master_key() {
-    let world = World::start().await;
+    let world = World::start_on_files().await;
     let before = key_file(&world);
     let of = async |body: Value| {
         let key = world.api.post("/v1/api-keys", &body).await.expect(201);
@@ -98,7 +98,7 @@ async fn only_the_platform_s_managers_rotate_the_master_key() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_rotation_with_its_idempotency_key_rotates_once() {
-    let world = World::start().await;
+    let world = World::start_on_files().await;
     let api = world.api.clone().with_header("idempotency-key", "once");
     let first = api.post(ROUTE, &json!({})).await.expect(200);
     let key = key_file(&world);
@@ -125,7 +125,7 @@ async fn a_key_from_the_environment_is_changed_by_a_restart_with_both() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_outlives_a_rotation_until_the_next_start() {
-    let world = World::start().await;
+    let world = World::start_on_files().await;
     for _ in 0..2 {
         world.endpoint(json!({})).await;
     }
@@ -139,7 +139,7 @@ async fn a_cursor_outlives_a_rotation_until_the_next_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_that_could_not_write_its_file_changes_nothing_and_can_be_repeated() {
-    let world = World::start().await;
+    let world = World::start_on_files().await;
     let endpoint = world.endpoint(json!({})).await;
     let before = key_file(&world);
     // A directory in the place where the new file is written.

@@ -122,7 +122,7 @@ async fn a_panic_in_a_handler_tells_no_secret_and_stops_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_file_holds_a_secret_in_the_clear() {
-    let world = World::start().await;
+    let world = World::start_on_files().await;
     let endpoint = world.endpoint(json!({"headers": {"x-token": "header-secret-value"}})).await;
     let key =
         world.api.post("/v1/api-keys", &json!({"name": "k", "permissions": ["view"]})).await.expect(201);

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use domain::id::IdSource;
 use domain::time::{Clock, Timestamp};
-use hoopoe::config::{Config, PLATFORM_KEY_VARIABLE, ServeArgs};
-use hoopoe::server::{Parts, Server};
+use hoopoe::config::{Config, MASTER_KEY_VARIABLE, PLATFORM_KEY_VARIABLE, ServeArgs};
+use hoopoe::server::{Parts, Server, TimeSource};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Answered, Client, ManualClock, Received, Receiver, eventually, seeded_ids};
+use testkit::{Answered, Client, Database, ManualClock, Received, Receiver, eventually, seeded_ids};
 
 pub(crate) const LOCATION: &str = "ve9EPM428h8vShlRW1KT";
+/// `postgres`: the suite runs on a real PostgreSQL. Otherwise on the embedded database.
+const STORE_VARIABLE: &str = "HOOPOE_TEST_STORE";
+const MASTER_KEY: &str = "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b";
 pub(crate) const KEY: &str = "hpk_it_0123456789abcdefghijklmnopqrstuv";
 
 /// A running server with an empty store and a receiver that answers 200.
@@ -23,11 +26,23 @@ pub(crate) struct World {
     config: Config,
     server: Server,
     dir: TempDir,
+    /// Goes last, with the world.
+    _database: Option<Database>,
+}
+
+/// Whether this run is on PostgreSQL: a case about files of the data directory has nothing to see there.
+pub(crate) fn is_on_postgres() -> bool {
+    std::env::var(STORE_VARIABLE).is_ok_and(|store| store == "postgres")
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
+    }
+
+    /// On the embedded database whatever the run is on: for cases about files of the data directory.
+    pub(crate) async fn start_on_files() -> Self {
+        Self::start_with(|args| args.database_url = None).await
     }
 
     /// With settings of its own.
@@ -57,22 +72,28 @@ impl World {
             dev: true,
             ..ServeArgs::default()
         };
+        let database = is_on_postgres().then(Database::fresh);
+        args.database_url = database.as_ref().map(|database| database.url().parse().unwrap());
         change(&mut args);
         let config = config(args, variables);
         let clock = ManualClock::at_real_time();
         let ids = Arc::new(seeded_ids());
         let server_s_clock = Arc::new(server_s_clock(clock.clone()));
-        let parts = Parts { clock: server_s_clock, ids: Arc::clone(&ids), jitter_seed: 7 };
+        let parts =
+            Parts { clock: server_s_clock, ids: Arc::clone(&ids), jitter_seed: 7, time: TimeSource::ByHand };
         let server = Server::start(&config, parts).await.unwrap();
         let api = Client::new(format!("http://{}", server.address())).with_key(KEY);
-        Self { clock, receiver: Receiver::start().await, api, ids, config, server, dir }
+        Self { clock, receiver: Receiver::start().await, api, ids, config, server, dir, _database: database }
     }
 
     /// Ends the server as SIGTERM would and starts another one on its data, at the same time of the clock.
     pub(crate) async fn restart(self) -> Self {
         self.server.stop().await;
         let (clock, ids) = (Arc::new(self.clock.clone()), Arc::clone(&self.ids));
-        let server = Server::start(&self.config, Parts { clock, ids, jitter_seed: 8 }).await.unwrap();
+        let server =
+            Server::start(&self.config, Parts { clock, ids, jitter_seed: 8, time: TimeSource::ByHand })
+                .await
+                .unwrap();
         let api = Client::new(format!("http://{}", server.address())).with_key(KEY);
         Self { api, server, ..self }
     }
@@ -82,6 +103,7 @@ impl World {
         let args = ServeArgs {
             listen: Some(self.config.listen),
             data_dir: Some(self.config.data_dir.clone()),
+            database_url: self.config.database_url.clone(),
             dev: true,
             ..ServeArgs::default()
         };
@@ -180,7 +202,12 @@ impl World {
 }
 
 fn config(args: ServeArgs, variables: &[(&str, &str)]) -> Config {
-    let all = [&[(PLATFORM_KEY_VARIABLE, KEY)], variables].concat();
+    let mut all = vec![(PLATFORM_KEY_VARIABLE, KEY)];
+    all.extend(variables);
+    if args.database_url.is_some() {
+        // Last, so that a case's own comes first.
+        all.push((MASTER_KEY_VARIABLE, MASTER_KEY));
+    }
     let value =
         |name: &str| all.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     Config::load(args, value).unwrap()

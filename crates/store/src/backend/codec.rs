@@ -11,7 +11,7 @@ use domain::outcome::Outcome;
 use domain::tally::Tally;
 use domain::time::Timestamp;
 
-use crate::fault::Fault;
+use super::Damaged;
 
 const VERSION: u8 = 1;
 
@@ -52,44 +52,44 @@ fn place_in<T: PartialEq>(table: &[T], value: &T) -> i64 {
     table.iter().position(|known| known == value).expect("every word is in its table") as i64
 }
 
-fn word_at<T: Copy>(table: &[T], place: i64, what: &'static str) -> Result<T, Fault> {
-    usize::try_from(place).ok().and_then(|place| table.get(place)).copied().ok_or(Fault::Damaged(what))
+fn word_at<T: Copy>(table: &[T], place: i64, what: &'static str) -> Result<T, Damaged> {
+    usize::try_from(place).ok().and_then(|place| table.get(place)).copied().ok_or(Damaged(what))
 }
 
-pub(crate) fn event_scope_number(scope: EventScope) -> i64 {
+pub fn event_scope_number(scope: EventScope) -> i64 {
     place_in(&EVENT_SCOPES, &scope)
 }
-pub(crate) fn event_scope_of(number: i64) -> Result<EventScope, Fault> {
+pub fn event_scope_of(number: i64) -> Result<EventScope, Damaged> {
     word_at(&EVENT_SCOPES, number, "event's scope")
 }
-pub(crate) fn trigger_number(trigger: Trigger) -> i64 {
+pub fn trigger_number(trigger: Trigger) -> i64 {
     place_in(&TRIGGERS, &trigger)
 }
-pub(crate) fn trigger_of(number: i64) -> Result<Trigger, Fault> {
+pub fn trigger_of(number: i64) -> Result<Trigger, Damaged> {
     word_at(&TRIGGERS, number, "trigger")
 }
-pub(crate) fn status_number(status: Status) -> i64 {
+pub fn status_number(status: Status) -> i64 {
     place_in(&STATUSES, &status)
 }
-pub(crate) fn status_of(number: i64) -> Result<Status, Fault> {
+pub fn status_of(number: i64) -> Result<Status, Damaged> {
     word_at(&STATUSES, number, "status")
 }
-pub(crate) fn end_reason_number(reason: EndReason) -> i64 {
+pub fn end_reason_number(reason: EndReason) -> i64 {
     place_in(&END_REASONS, &reason)
 }
-pub(crate) fn end_reason_of(number: i64) -> Result<EndReason, Fault> {
+pub fn end_reason_of(number: i64) -> Result<EndReason, Damaged> {
     word_at(&END_REASONS, number, "reason")
 }
 
-pub(crate) fn endpoint_bytes(id: EndpointId) -> [u8; 16] {
+pub fn endpoint_bytes(id: EndpointId) -> [u8; 16] {
     id.bits().to_be_bytes()
 }
-pub(crate) fn endpoint_of(bytes: [u8; 16]) -> EndpointId {
+pub fn endpoint_of(bytes: [u8; 16]) -> EndpointId {
     EndpointId::from_bits(u128::from_be_bytes(bytes))
 }
 
 /// Per considered endpoint: its id, then 0 and the delivery's id, or the reason's place plus one.
-pub(crate) fn considered_bytes(considered: &[Considered]) -> Vec<u8> {
+pub fn considered_bytes(considered: &[Considered]) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 + considered.len() * 33);
     out.push(VERSION);
     for one in considered {
@@ -105,7 +105,7 @@ pub(crate) fn considered_bytes(considered: &[Considered]) -> Vec<u8> {
     out
 }
 
-pub(crate) fn considered_of(bytes: &[u8]) -> Result<Vec<Considered>, Fault> {
+pub fn considered_of(bytes: &[u8]) -> Result<Vec<Considered>, Damaged> {
     let mut input = Input::versioned(bytes, "list of considered endpoints")?;
     let mut considered = Vec::new();
     while !input.is_empty() {
@@ -119,7 +119,7 @@ pub(crate) fn considered_of(bytes: &[u8]) -> Result<Vec<Considered>, Fault> {
     Ok(considered)
 }
 
-pub(crate) fn attempt_bytes(attempt: &Attempt) -> Vec<u8> {
+pub fn attempt_bytes(attempt: &Attempt) -> Vec<u8> {
     let body = attempt.response.as_ref().map_or(0, |response| response.body.len());
     let mut out = Output(Vec::with_capacity(512 + body));
     out.u8(VERSION);
@@ -147,7 +147,7 @@ fn phases(timings: Timings) -> [Option<u32>; 4] {
     [timings.dns_ms, timings.connect_ms, timings.tls_ms, timings.wait_ms]
 }
 
-pub(crate) fn attempt_of(bytes: &[u8]) -> Result<Attempt, Fault> {
+pub fn attempt_of(bytes: &[u8]) -> Result<Attempt, Damaged> {
     let mut input = Input::versioned(bytes, "attempt")?;
     Ok(Attempt {
         id: AttemptId::from_bits(u128::from_be_bytes(input.take()?)),
@@ -174,19 +174,19 @@ pub(crate) fn attempt_of(bytes: &[u8]) -> Result<Attempt, Fault> {
 }
 
 /// The id of a stored attempt without the rest of it.
-pub(crate) fn attempt_id_of(bytes: &[u8]) -> Result<AttemptId, Fault> {
+pub fn attempt_id_of(bytes: &[u8]) -> Result<AttemptId, Damaged> {
     let mut input = Input::versioned(bytes, "attempt")?;
     Ok(AttemptId::from_bits(u128::from_be_bytes(input.take()?)))
 }
 
 /// Any texts in their order, such as an app's scopes.
-pub(crate) fn texts_bytes<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<u8> {
+pub fn texts_bytes<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<u8> {
     let mut out = Output(vec![VERSION]);
     texts.for_each(|text| out.bytes(text.as_bytes()));
     out.0
 }
 
-pub(crate) fn texts_of(bytes: &[u8]) -> Result<Vec<String>, Fault> {
+pub fn texts_of(bytes: &[u8]) -> Result<Vec<String>, Damaged> {
     let mut input = Input::versioned(bytes, "list of texts")?;
     let mut texts = Vec::new();
     while !input.is_empty() {
@@ -196,7 +196,7 @@ pub(crate) fn texts_of(bytes: &[u8]) -> Result<Vec<String>, Fault> {
 }
 
 /// Names and values of an endpoint's own headers, to be sealed as one value.
-pub(crate) fn pairs_bytes<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
+pub fn pairs_bytes<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Vec<u8> {
     let mut out = Output(vec![VERSION]);
     out.u32(pairs.len() as u32);
     for (name, value) in pairs {
@@ -206,7 +206,7 @@ pub(crate) fn pairs_bytes<'a>(pairs: impl ExactSizeIterator<Item = (&'a str, &'a
     out.0
 }
 
-pub(crate) fn pairs_of(bytes: &[u8]) -> Result<Vec<(String, String)>, Fault> {
+pub fn pairs_of(bytes: &[u8]) -> Result<Vec<(String, String)>, Damaged> {
     let headers = Input::versioned(bytes, "headers")?.headers()?;
     Ok(headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
@@ -215,7 +215,7 @@ pub(crate) fn pairs_of(bytes: &[u8]) -> Result<Vec<(String, String)>, Fault> {
 const LATENCY_TAG: u8 = 64;
 
 /// When the latest attempt began, then what there is of outcomes and latencies, each with its count.
-pub(crate) fn tally_bytes(tally: &Tally) -> Vec<u8> {
+pub fn tally_bytes(tally: &Tally) -> Vec<u8> {
     let mut out = Output(Vec::with_capacity(64));
     out.u8(VERSION);
     let last = tally.last_attempt_at.map_or(i64::MIN, Timestamp::as_millis);
@@ -229,7 +229,7 @@ pub(crate) fn tally_bytes(tally: &Tally) -> Vec<u8> {
     out.0
 }
 
-pub(crate) fn tally_of(bytes: &[u8]) -> Result<Tally, Fault> {
+pub fn tally_of(bytes: &[u8]) -> Result<Tally, Damaged> {
     let mut input = Input::versioned(bytes, "tally")?;
     let last = i64::from_be_bytes(input.take()?);
     let mut tally = Tally::default();
@@ -290,25 +290,25 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    fn versioned(bytes: &'a [u8], what: &'static str) -> Result<Self, Fault> {
+    fn versioned(bytes: &'a [u8], what: &'static str) -> Result<Self, Damaged> {
         let mut input = Self { rest: bytes, what };
-        if input.u8()? == VERSION { Ok(input) } else { Err(Fault::Damaged(what)) }
+        if input.u8()? == VERSION { Ok(input) } else { Err(Damaged(what)) }
     }
     fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Fault::Damaged(self.what))?;
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
+        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Damaged(self.what))?;
         self.rest = rest;
         Ok(*taken)
     }
-    fn u8(&mut self) -> Result<u8, Fault> {
+    fn u8(&mut self) -> Result<u8, Damaged> {
         self.take::<1>().map(|[byte]| byte)
     }
-    fn u32(&mut self) -> Result<u32, Fault> {
+    fn u32(&mut self) -> Result<u32, Damaged> {
         self.take().map(u32::from_be_bytes)
     }
-    fn count(&mut self) -> Result<u64, Fault> {
+    fn count(&mut self) -> Result<u64, Damaged> {
         let mut count = 0;
         for shift in (0..63).step_by(7) {
             let byte = self.u8()?;
@@ -317,24 +317,27 @@ impl<'a> Input<'a> {
                 return Ok(count);
             }
         }
-        Err(Fault::Damaged(self.what))
+        Err(Damaged(self.what))
     }
-    fn bytes(&mut self) -> Result<&'a [u8], Fault> {
+    fn bytes(&mut self) -> Result<&'a [u8], Damaged> {
         let length = self.u32()? as usize;
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Fault::Damaged(self.what))?;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Damaged(self.what))?;
         self.rest = rest;
         Ok(taken)
     }
-    fn str(&mut self) -> Result<&'a str, Fault> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| Fault::Damaged(self.what))
+    fn str(&mut self) -> Result<&'a str, Damaged> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Damaged(self.what))
     }
-    fn text(&mut self) -> Result<String, Fault> {
+    fn text(&mut self) -> Result<String, Damaged> {
         self.str().map(str::to_owned)
     }
-    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+    fn option<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Damaged>,
+    ) -> Result<Option<T>, Damaged> {
         if self.u8()? == 1 { read(self).map(Some) } else { Ok(None) }
     }
-    fn headers(&mut self) -> Result<HeaderList, Fault> {
+    fn headers(&mut self) -> Result<HeaderList, Damaged> {
         let count = self.u32()? as usize;
         // Eight bytes are the least that a header takes, so that a damaged count cannot ask for much memory.
         let mut headers = HeaderList::with_capacity(count.min(self.rest.len() / 8), self.rest.len());

@@ -1,43 +1,49 @@
-//! What is kept in memory beside the file: routes, failing endpoints, API keys and sessions, and the count of unfinished deliveries. The writer changes
-//! it after a commit and before it answers.
+//! What is kept in memory beside the storage: routes, failing endpoints, API keys and sessions, and the count of unfinished
+//! deliveries. A backend changes it after a commit and before it answers.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
+use crate::feed::{Feed, Happened};
+use crate::healths::{HealthNote, Healths};
+use crate::known::Known;
+use crate::routes::Routes;
 use domain::api_key::ApiKey;
 use domain::endpoint::Endpoint;
-use domain::id::{ApiKeyId, SessionId};
+use domain::id::{ApiKeyId, EndpointId, SessionId};
 use domain::session::Session;
 use domain::time::Timestamp;
 use parking_lot::RwLock;
-use store::feed::{Feed, Happened};
-use store::healths::{HealthNote, Healths};
-use store::known::Known;
-use store::routes::Routes;
 
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub struct Memory {
     pub routes: Routes,
     pub healths: Healths,
     pub feed: Arc<Feed>,
     pub api_keys: RwLock<KnownTable<ApiKeyId, ApiKey>>,
     /// Those that are opened.
     pub sessions: RwLock<KnownTable<SessionId, Session>>,
+    /// As far as a backend counts it here.
     pub queue_length: AtomicI64,
 }
 
 impl Memory {
     /// Whoever listens hears of it.
-    pub(crate) fn put_endpoint(&self, endpoint: Arc<Endpoint>) {
+    pub fn put_endpoint(&self, endpoint: Arc<Endpoint>) {
         self.routes.change(|table| table.put_endpoint(Arc::clone(&endpoint)));
         self.tell(endpoint);
     }
 
-    pub(crate) fn put_health(&self, note: HealthNote) {
+    pub fn put_health(&self, note: HealthNote) {
         let id = note.endpoint_id;
         self.healths.put(note);
+        self.tell_of(id);
+    }
+
+    /// Its health was changed by another node.
+    pub fn tell_of(&self, id: EndpointId) {
         self.routes.endpoint(id).into_iter().for_each(|endpoint| self.tell(endpoint));
     }
 
@@ -51,7 +57,7 @@ impl Memory {
 
 /// What callers are known by: API keys by the hash of the key, sessions by that of their token.
 #[derive(Debug)]
-pub(crate) struct KnownTable<Id, T> {
+pub struct KnownTable<Id, T> {
     by_hash: HashMap<[u8; 32], Arc<Known<T>>>,
     hashes: HashMap<Id, [u8; 32]>,
 }
@@ -63,34 +69,34 @@ impl<Id, T> Default for KnownTable<Id, T> {
 }
 
 impl<Id: Copy + Eq + Hash, T> KnownTable<Id, T> {
-    pub(crate) fn put(&mut self, id: Id, hash: [u8; 32], known: Known<T>) {
+    pub fn put(&mut self, id: Id, hash: [u8; 32], known: Known<T>) {
         self.by_hash.insert(hash, Arc::new(known));
         self.hashes.insert(id, hash);
     }
-    pub(crate) fn remove(&mut self, id: Id) {
+    pub fn remove(&mut self, id: Id) {
         if let Some(hash) = self.hashes.remove(&id) {
             self.by_hash.remove(&hash);
         }
     }
-    pub(crate) fn by_hash(&self, hash: &[u8; 32]) -> Option<Arc<Known<T>>> {
+    pub fn by_hash(&self, hash: &[u8; 32]) -> Option<Arc<Known<T>>> {
         self.by_hash.get(hash).cloned()
     }
-    pub(crate) fn used_at(&self, id: Id) -> Option<Timestamp> {
+    pub fn used_at(&self, id: Id) -> Option<Timestamp> {
         self.by_hash.get(self.hashes.get(&id)?)?.used_at()
     }
-    /// Uses that the file does not know of yet.
-    pub(crate) fn unkept(&self) -> Vec<(Id, Timestamp)> {
+    /// Uses that the storage does not know of yet.
+    pub fn unkept(&self) -> Vec<(Id, Timestamp)> {
         let uses = self.hashes.iter();
         uses.filter_map(|(id, hash)| Some((*id, self.by_hash.get(hash)?.unkept()?))).collect()
     }
-    pub(crate) fn kept(&self, uses: &[(Id, Timestamp)]) {
+    pub fn kept(&self, uses: &[(Id, Timestamp)]) {
         for (id, at) in uses {
             if let Some(known) = self.hashes.get(id).and_then(|hash| self.by_hash.get(hash)) {
                 known.kept(*at);
             }
         }
     }
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.by_hash.len()
     }
 }

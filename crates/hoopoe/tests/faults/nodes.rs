@@ -1,0 +1,114 @@
+//! Two nodes on one database under load: one killed, one stopped for longer than its lease.
+
+use std::time::{Duration, Instant};
+
+use domain::limits::IN_FLIGHT_PER_ENDPOINT;
+use testkit::{Answer, Database, Gate, Program, Receiver, eventually};
+
+use crate::ledger::{Ledger, duplicates};
+use crate::site::{KEY, LOCATION, api, binary, contact, endpoint, until_all_are_finished};
+
+const MASTER_KEY: &str = "5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b5b";
+const PUBLISHERS: usize = 8;
+const ACKNOWLEDGED: usize = 400;
+
+/// A node on the database.
+pub(crate) fn node(database: &Database) -> Program {
+    binary()
+        .args(["serve", "--dev", "--listen", "127.0.0.1:0"])
+        .env("HOOPOE_DATABASE_URL", &database.url())
+        .env("HOOPOE_MASTER_KEY", MASTER_KEY)
+        .env("HOOPOE_PLATFORM_KEY", KEY)
+        .env("HOOPOE_LOG_LEVEL", "warn")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_node_acknowledged_arrives_by_the_other() {
+    let (database, receiver, ledger) = (Database::fresh(), Receiver::start().await, Ledger::default());
+    let one = node(&database).start().await;
+    let two = node(&database).start().await;
+    endpoint(&api(&one), LOCATION, &receiver.url("/hook")).await;
+    // The other one has heard of the endpoint before it is asked.
+    eventually("the endpoint on both nodes", || async {
+        let listed = api(&two).get("/v1/endpoints").await.expect(200);
+        (listed["data"].as_array().unwrap().len() == 1).then_some(())
+    })
+    .await;
+    let (to_one, to_two) = (ledger.publish(&api(&one), PUBLISHERS), ledger.publish(&api(&two), PUBLISHERS));
+    ledger.wait_for(ACKNOWLEDGED).await;
+    let at = Instant::now();
+    one.kill().await;
+    to_one.stop().await;
+    ledger.wait_for(ledger.acknowledged() + ACKNOWLEDGED).await;
+    to_two.stop().await;
+    until_all_are_finished(&api(&two)).await;
+    let duplicates = duplicates(&receiver);
+    println!(
+        "{} events, everything delivered {:?} after the kill, {duplicates} duplicates",
+        ledger.acknowledged(),
+        at.elapsed()
+    );
+    assert_eq!(ledger.missing(&receiver), Vec::<String>::new());
+    // What was in flight, and what was answered and not recorded yet.
+    assert!(duplicates <= 8 * IN_FLIGHT_PER_ENDPOINT, "{duplicates} duplicates");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_stopped_beyond_its_lease_records_nothing_over_its_successor() {
+    let (database, receiver) = (Database::fresh(), Receiver::start().await);
+    let one = node(&database).start().await;
+    let two = node(&database).start().await;
+    endpoint(&api(&one), LOCATION, &receiver.url("/hook")).await;
+    let gate = Gate::default();
+    receiver.script("/hook", [Answer::status(500).when(&gate), Answer::status(200)]);
+    let event = api(&one).post("/v1/events", &contact(LOCATION, 0)).await.expect(202);
+    receiver.wait_for(1).await;
+    let at = Instant::now();
+    one.signal("STOP").await;
+    receiver.wait_for(2).await;
+    println!("taken over {:?} after the stop", at.elapsed());
+    let listing = format!("/v1/deliveries?eventId={}", event["id"].as_str().unwrap());
+    let shown = || async { api(&two).get(&listing).await.expect(200)["data"][0].clone() };
+    let succeeded = eventually("the successor's success", || async {
+        let shown = shown().await;
+        (shown["status"] == "succeeded").then_some(shown)
+    })
+    .await;
+    // It wakes up with an attempt that has failed by now, and with a lease that it does not have.
+    one.signal("CONT").await;
+    gate.open();
+    let late = eventually("the late attempt in the log", || async {
+        let shown = shown().await;
+        (shown["attemptCount"] != succeeded["attemptCount"]).then_some(shown)
+    })
+    .await;
+    assert_eq!(late["status"], "succeeded");
+    assert_eq!(late["completedAt"], succeeded["completedAt"]);
+    assert_eq!(receiver.received().len(), 2);
+    // And it goes on as a new node.
+    let event = api(&one).post("/v1/events", &contact(LOCATION, 1)).await.expect(202);
+    let arrived = receiver.wait_for(3).await;
+    assert_eq!(arrived[2].expect_header("webhook-id"), event["id"].as_str().unwrap());
+    until_all_are_finished(&api(&two)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_stopped_in_order_hands_over_at_once() {
+    let (database, receiver) = (Database::fresh(), Receiver::start().await);
+    let mut one = node(&database).start().await;
+    let two = node(&database).start().await;
+    let body = serde_json::json!({"locationId": LOCATION, "url": receiver.url("/hook"), "eventTypes": ["*"],
+        "retrySchedule": [1, 1, 1]});
+    api(&one).post("/v1/endpoints", &body).await.expect(201);
+    receiver.script("/hook", [Answer::status(500), Answer::status(200)]);
+    api(&one).post("/v1/events", &contact(LOCATION, 0)).await.expect(202);
+    receiver.wait_for(1).await;
+    let at = Instant::now();
+    one.signal("TERM").await;
+    assert!(one.ended().await.success());
+    receiver.wait_for(2).await;
+    until_all_are_finished(&api(&two)).await;
+    // By itself the other one looks into the queue twice a minute.
+    println!("sent {:?} after the stop", at.elapsed());
+    assert!(at.elapsed() < Duration::from_secs(15), "{:?}", at.elapsed());
+}

@@ -1,0 +1,126 @@
+//! One connection to the database, with the statements that it has prepared.
+
+use std::collections::HashMap;
+
+use domain::limits::{DATABASE_CALL_MS_MAX, DATABASE_CONNECT_MS_MAX, DATABASE_LOCK_MS_MAX};
+use parking_lot::Mutex;
+use tokio::time::{Duration, timeout};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{AsyncMessage, Client, Config, Row, Statement};
+
+use crate::fault::Fault;
+use crate::tls::Tls;
+
+pub(crate) type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// Where the database is, and how it is spoken to.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub config: Config,
+    pub tls: Tls,
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    client: Client,
+    statements: Mutex<HashMap<String, Statement>>,
+}
+
+impl Target {
+    pub(crate) async fn connect(&self) -> Result<Session, Fault> {
+        self.connect_telling(|_| ()).await
+    }
+
+    /// `told` is called with what the server says by itself.
+    pub(crate) async fn connect_telling(
+        &self,
+        mut told: impl FnMut(AsyncMessage) + Send + 'static,
+    ) -> Result<Session, Fault> {
+        let connecting = self.config.connect(self.tls.clone());
+        let (client, mut connection) =
+            within(DATABASE_CONNECT_MS_MAX, "no connection to the database came about in time", connecting)
+                .await?;
+        // It ends with its client.
+        tokio::spawn(async move {
+            while let Some(Ok(message)) =
+                std::future::poll_fn(|context| connection.poll_message(context)).await
+            {
+                told(message);
+            }
+        });
+        let session = Session { client, statements: Mutex::default() };
+        session.run(&settings_sql()).await?;
+        Ok(session)
+    }
+}
+
+/// Bounds that hold also when this process does not come to enforce its own.
+fn settings_sql() -> String {
+    format!(
+        "set default_transaction_isolation = 'read committed'; set statement_timeout = {DATABASE_CALL_MS_MAX}; \
+         set lock_timeout = {DATABASE_LOCK_MS_MAX}; set idle_in_transaction_session_timeout = {DATABASE_CALL_MS_MAX}; \
+         set jit = off"
+    )
+}
+
+impl Session {
+    /// Broken: no call on it can succeed any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Statements without parameters, unprepared.
+    pub(crate) async fn run(&self, sql: &str) -> Result<(), Fault> {
+        Ok(self.client.batch_execute(sql).await?)
+    }
+
+    pub(crate) async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
+        let statement = self.statement(sql).await?;
+        Ok(self.client.query(&statement, params).await?)
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn find(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Fault> {
+        Ok(self.query(sql, params).await?.into_iter().next())
+    }
+
+    /// How many rows it concerned.
+    pub(crate) async fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, Fault> {
+        let statement = self.statement(sql).await?;
+        Ok(self.client.execute(&statement, params).await?)
+    }
+
+    /// The first column of a statement that cannot be prepared.
+    #[cfg(test)]
+    pub(crate) async fn text_rows(&self, sql: &str) -> Result<Vec<String>, Fault> {
+        let messages = self.client.simple_query(sql).await?;
+        let text = |message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => {
+                tokio_postgres::SimpleQueryRow::get(&row, 0).map(str::to_owned)
+            }
+            _ => None,
+        };
+        Ok(messages.into_iter().filter_map(text).collect())
+    }
+
+    async fn statement(&self, sql: &str) -> Result<Statement, Fault> {
+        if let Some(known) = self.statements.lock().get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements.lock().insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+}
+
+/// `why` is told when it takes longer than `ms`.
+pub(crate) async fn within<T, E: Into<Fault>>(
+    ms: u64,
+    why: &'static str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Fault> {
+    match timeout(Duration::from_millis(ms), work).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(Fault::Away(why)),
+    }
+}

@@ -1,0 +1,71 @@
+//! Which databases are refused, and that nothing is changed then.
+
+use store::maintenance::Maintenance as _;
+use store::vault::{MasterKey, Vault};
+use testkit::{Database, ManualClock, Postgres};
+
+use super::{NOW, open, settings};
+use crate::{OpenError, PostgresStore, Settings, SkewCheck, migrate};
+
+#[tokio::test]
+async fn another_master_key_is_refused_and_the_right_one_still_opens() {
+    let (database, clock) = (Database::fresh(), ManualClock::at(NOW));
+    open(&database, &clock).await.unwrap().close().await;
+    let vault = Vault::new(&MasterKey::new([8; 32]));
+    let wrong = Settings { vault, ..settings(&database, &clock) };
+    assert!(matches!(PostgresStore::open(wrong).await, Err(OpenError::WrongMasterKey)));
+    open(&database, &clock).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_as_it_is() {
+    let (database, clock) = (Database::fresh(), ManualClock::at(NOW));
+    let migrated = migrate(&database.url()).await.unwrap();
+    assert_eq!((migrated.from, migrated.to > 0), (0, true));
+    assert_eq!(migrate(&database.url()).await.unwrap().from, migrated.to);
+    database.sql("update schema_version set version = 99");
+    assert!(matches!(open(&database, &clock).await, Err(OpenError::SchemaNewer { found: 99, .. })));
+    assert_eq!(database.sql("select version from schema_version"), "99");
+}
+
+#[tokio::test]
+async fn of_many_that_open_a_new_database_at_once_one_migrates_it() {
+    let (database, clock) = (Database::fresh(), ManualClock::at(NOW));
+    let opening = (0..4).map(|_| open(&database, &clock));
+    for store in futures::future::join_all(opening).await {
+        store.unwrap().ping().await.unwrap();
+    }
+    assert_eq!(database.sql("select count(*), count(distinct slot) from nodes"), "4|4");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_from_the_databases_is_refused() {
+    let (database, clock) = (Database::fresh(), ManualClock::at(NOW));
+    let strict = |clock: &ManualClock| Settings { skew: SkewCheck::Refuse, ..settings(&database, clock) };
+    let refused = PostgresStore::open(strict(&clock)).await;
+    assert!(matches!(refused, Err(OpenError::ClockSkew { skew_ms }) if skew_ms < 0));
+    assert_eq!(database.sql("select count(*) from pg_class where relname = 'schema_version'"), "0");
+    PostgresStore::open(strict(&ManualClock::at_real_time())).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_told_without_its_password() {
+    let (database, clock) = (Database::fresh(), ManualClock::at(NOW));
+    for url in ["postgres://u:secret@127.0.0.1:1/x", "postgres://u:secret@h:port/x"] {
+        let settings = Settings { url: url.to_owned(), ..settings(&database, &clock) };
+        assert!(!format!("{settings:?}").contains("secret"));
+        let error = PostgresStore::open(settings).await.unwrap_err();
+        assert!(matches!(error, OpenError::Unreachable { .. } | OpenError::Url { .. }), "{error:?}");
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_sync_is_refused() {
+    let server = Postgres::own();
+    let (database, clock) = (server.database(), ManualClock::at(NOW));
+    database.sql("alter system set fsync = off");
+    server.crash();
+    server.start();
+    assert!(matches!(open(&database, &clock).await, Err(OpenError::FsyncOff)));
+}
