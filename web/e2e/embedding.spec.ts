@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
 import { findings } from './axe';
-import { endpointFor, expect, newLocation, started, test, until, type Hoopoe } from './hoopoe';
+import { endpointFor, expect, newLocation, test, until, type Hoopoe, type Stop } from './hoopoe';
 
 const HOST = fileURLToPath(new URL('../../docs/embedding/host.mjs', import.meta.url));
 const LOGO = fileURLToPath(new URL('../src/app/icon.svg', import.meta.url));
@@ -20,20 +20,20 @@ async function freePort(): Promise<number> {
 }
 
 /** The CRM: its page at an origin of its own. */
-async function hosting({ url, key }: Hoopoe, locationId: string, port = 0) {
+async function hosting({ url, key }: Hoopoe, stops: Stop[], locationId: string, port = 0): Promise<string> {
   const env = { ...process.env, HOOPOE_URL: url, HOOPOE_API_KEY: key, LOCATION_ID: locationId, PORT: String(port) };
   const child = spawn(process.execPath, [HOST], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  stops.push(() => new Promise((resolve) => child.once('exit', resolve) && child.kill()));
   const [, origin = ''] = await until(child, /on (http:\S+)/);
-  return { origin, stop: () => new Promise((resolve) => child.once('exit', resolve) && child.kill()) };
+  return origin;
 }
 
-test('in the frame of an allowed page one signs in, sees the endpoints and changes one', async ({ page, receiver }) => {
+test('in the frame of an allowed page one signs in, sees the endpoints and changes one', async ({ page, receiver, serve, stops }) => {
   const port = await freePort();
-  const { hoopoe, stop } = await started(['--frame-ancestor', `http://127.0.0.1:${port}`]);
+  const hoopoe = await serve('--frame-ancestor', `http://127.0.0.1:${port}`);
   const locationId = newLocation();
   await hoopoe.call('POST', '/v1/endpoints', { locationId, url: receiver.url, eventTypes: ['ContactCreate'], description: 'Books' });
-  const host = await hosting(hoopoe, locationId, port);
-  await page.goto(host.origin);
+  await page.goto(await hosting(hoopoe, stops, locationId, port));
   const frame = page.frameLocator('iframe[title="Webhooks"]');
   await expect(frame.getByRole('heading', { level: 1, name: 'Endpoints' })).toBeVisible();
   await expect(frame.getByText('May view and manage')).toHaveCount(0);
@@ -46,31 +46,26 @@ test('in the frame of an allowed page one signs in, sees the endpoints and chang
   // Loaded anew, the page brings a new link, and the person is in again.
   await page.reload();
   await expect(frame.getByRole('table', { name: 'Endpoints' })).toContainText('Disabled');
-  await host.stop();
-  await stop();
 });
 
-test('a page that was not allowed gets an empty frame from the browser', async ({ page, faults }) => {
-  const { hoopoe, stop } = await started(['--frame-ancestor', 'https://crm.example.com']);
-  const host = await hosting(hoopoe, newLocation());
+test('a page that was not allowed gets an empty frame from the browser', async ({ page, faults, serve, stops }) => {
+  const hoopoe = await serve('--frame-ancestor', 'https://crm.example.com');
+  const origin = await hosting(hoopoe, stops, newLocation());
   const refused = page.waitForEvent('console', (message) => /frame-ancestors/.test(message.text()));
-  await page.goto(host.origin);
+  await page.goto(origin);
   expect((await refused).text()).toContain(hoopoe.url);
   const inside = page.frames().find((frame) => frame !== page.mainFrame());
   expect(inside?.url()).toMatch(/^chrome-error:/);
   faults.length = 0;
-  await host.stop();
-  await stop();
 });
 
-test('name, logo and colour are the platform’s own', async ({ page }) => {
-  const { hoopoe, stop } = await started(['--brand-name', 'Example CRM', '--brand-logo', LOGO, '--brand-color', '#ffe600']);
+test('name, logo and colour are the platform’s own', async ({ page, serve }) => {
+  const hoopoe = await serve('--brand-name', 'Example CRM', '--brand-logo', LOGO, '--brand-color', '#ffe600');
   await page.goto(await hoopoe.loginLink({ locationId: newLocation() }));
   const logo = page.getByRole('link', { name: 'Example CRM' }).locator('img');
   await expect(logo).toBeVisible();
   await expect.poll(() => logo.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
   await expect.poll(() => accentOf(page)).toBe('#ffe600');
-  await stop();
 });
 
 test('whatever the colour, axe finds every text readable, light and dark', async ({ page, signIn, receiver, hoopoe }) => {

@@ -48,8 +48,7 @@ export function until(child: ChildProcess, pattern: RegExp): Promise<RegExpExecA
   });
 }
 
-/** A server of its own, with more flags. */
-export async function started(flags: string[] = []): Promise<{ hoopoe: Hoopoe; stop: () => Promise<void> }> {
+async function started(flags: string[] = []): Promise<{ hoopoe: Hoopoe; stop: () => Promise<void> }> {
   const binary = process.env.HOOPOE_BIN;
   if (!binary) throw new Error('HOOPOE_BIN names the server to test with, such as ../target/debug/hoopoe');
   const folder = mkdtempSync(join(tmpdir(), 'hoopoe-console-'));
@@ -119,7 +118,19 @@ export function verifies(secret: string, { headers, body }: Received): boolean {
   return given.includes(standard) && headers['x-wl-signature'] === plain;
 }
 
-export const test = base.extend<{ receiver: Receiver; faults: string[]; signIn: (wish?: Record<string, unknown>) => Promise<Page> }, { hoopoe: Hoopoe }>({
+interface Fixtures {
+  receiver: Receiver;
+  faults: string[];
+  signIn: (wish?: Record<string, unknown>) => Promise<Page>;
+  /** A server of the test's own, with more flags. */
+  serve: (...flags: string[]) => Promise<Hoopoe>;
+  /** What ends with the test, also with one that fails. */
+  stops: Stop[];
+}
+
+export type Stop = () => Promise<unknown>;
+
+export const test = base.extend<Fixtures, { hoopoe: Hoopoe }>({
   hoopoe: [
     async ({}, use) => {
       const { hoopoe, stop } = await started();
@@ -129,6 +140,18 @@ export const test = base.extend<{ receiver: Receiver; faults: string[]; signIn: 
     { scope: 'worker' },
   ],
   baseURL: async ({ hoopoe }, use) => use(hoopoe.url),
+  stops: async ({}, use) => {
+    const stops: Stop[] = [];
+    await use(stops);
+    for (const stop of stops.reverse()) await stop();
+  },
+  serve: async ({ stops }, use) => {
+    await use(async (...flags) => {
+      const { hoopoe, stop } = await started(flags);
+      stops.push(stop);
+      return hoopoe;
+    });
+  },
   receiver: async ({}, use) => {
     const { receiver, stop } = await receiving();
     await use(receiver);

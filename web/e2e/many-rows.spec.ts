@@ -24,7 +24,7 @@ interface Timed {
 }
 
 test(`${ROWS} deliveries scroll and filter without a request over ${BUDGET_MS} ms`, async ({ hoopoe, receiver, signIn, page }) => {
-  test.setTimeout(20 * 60_000);
+  test.setTimeout(60_000 + ROWS * 2);
   const locationId = newLocation();
   answering(receiver);
   const largest = await filled(hoopoe, receiver.url, locationId);
@@ -121,8 +121,10 @@ async function filled(hoopoe: Hoopoe, url: string, locationId: string): Promise<
     }
   }));
   const published = (Date.now() - began) / 1_000;
-  const rest = async () => (await hoopoe.call<{ waiting: number }>('GET', '/v1/system')).waiting;
-  await expect.poll(rest, { timeout: 15 * 60_000, intervals: [1_000] }).toBe(0);
+  // Of this world alone: others on the same server may wait for receivers that are gone.
+  const some = async (status: string) => (await hoopoe.call<{ data: unknown[] }>('GET', `/v1/deliveries?locationId=${locationId}&status=${status}&limit=1`)).data.length;
+  const rest = async () => (await Promise.all(['pending', 'delivering', 'retrying', 'waiting'].map(some))).reduce((sum, found) => sum + found, 0);
+  await expect.poll(rest, { timeout: 30_000 + ROWS, intervals: [1_000] }).toBe(0);
   console.log(`${events * BATCH} events, ${Math.round(events * BATCH * perEvent)} deliveries: published in ${published.toFixed(1)} s, delivered in ${((Date.now() - began) / 1_000).toFixed(1)} s`);
   return ids[0]!;
 }
