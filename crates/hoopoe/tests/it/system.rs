@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::Answer;
 
-use crate::world::{LOCATION, World, path, text, time};
+use crate::world::{LOCATION, World, is_on_postgres, path, text, time};
 
 fn sum(system: &Value, member: &str) -> u64 {
     system["series"].as_array().unwrap().iter().map(|step| step[member].as_u64().unwrap()).sum()
@@ -19,7 +19,8 @@ async fn rates_what_waits_and_the_worst_endpoints_are_told() {
     );
     assert_eq!((fresh["series"].as_array().unwrap().len(), &fresh["bucketSeconds"]), (120, &json!(5)));
     assert_eq!(fresh["worstEndpoints"], json!([]));
-    assert_eq!((&fresh["store"]["kind"], &fresh["store"]["retentionDays"]), (&json!("sqlite"), &json!(30)));
+    let kind = if is_on_postgres() { "postgres" } else { "sqlite" };
+    assert_eq!((&fresh["store"]["kind"], &fresh["store"]["retentionDays"]), (&json!(kind), &json!(30)));
     assert!(fresh["store"]["sizeBytes"].as_u64().unwrap() > 0);
     assert_eq!(fresh["nodes"][0]["startedAt"], fresh["startedAt"]);
 
