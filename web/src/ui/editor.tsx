@@ -55,7 +55,8 @@ export default function JsonEditor({ label, value, onChange }: { label: string; 
           EditorView.lineWrapping,
           syntaxHighlighting(colours),
           dress,
-          EditorView.contentAttributes.of({ 'aria-label': label }),
+          // Editable content takes the focus by itself; what looks for scrollable places that nobody reaches does not know that.
+          EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
           EditorView.updateListener.of((update) => update.docChanged && changed(update.state.doc.toString())),
         ],
       }),
