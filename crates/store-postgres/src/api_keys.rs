@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::api_key::ApiKey;
-use domain::audit::{Action, Object};
+use domain::audit::Action;
 use domain::id::ApiKeyId;
 use domain::scope::{Owner, Scope};
 use domain::time::Timestamp;
 use store::StoreError;
 use store::api_keys::ApiKeys;
-use store::audit::Subject;
+use store::backend::changes::of_api_key;
 use store::backend::columns::{permissions_of, permissions_text};
 use store::backend::memory::{KnownTable, Memory};
 use store::known::Known;
@@ -19,7 +19,6 @@ use store::page::{Page, PageRequest};
 use tokio_postgres::Row;
 
 use crate::PostgresStore;
-use crate::audit::Change;
 use crate::fault::Fault;
 use crate::follow::Changed;
 use crate::once::once;
@@ -166,17 +165,6 @@ pub(crate) async fn sees(session: &Session, scope: &Scope, of: &Scope) -> Result
     sees_owned(session, scope, of.owner().as_ref()).await
 }
 
-fn change<'a>(action: Action, before: Option<&'a ApiKey>, after: Option<&'a ApiKey>) -> Change<'a> {
-    let key = after.or(before).expect("a change is of a key");
-    Change {
-        action,
-        owner: key.scope.owner(),
-        object: Object::new("api-key", key.id),
-        before: before.map(Subject::ApiKey),
-        after: after.map(Subject::ApiKey),
-    }
-}
-
 async fn create(tx: &mut Tx, scope: Scope, key: ApiKey, limit: usize) -> Result<ApiKey, Fault> {
     if !sees(tx, &scope, &key.scope).await? {
         return Err(StoreError::NotFound.into());
@@ -185,7 +173,7 @@ async fn create(tx: &mut Tx, scope: Scope, key: ApiKey, limit: usize) -> Result<
         return Err(StoreError::ApiKeyLimit { max: limit }.into());
     }
     insert(tx, &key).await?;
-    tx.audit(change(Action::ApiKeyCreated, None, Some(&key))).await?;
+    tx.audit(of_api_key(Action::ApiKeyCreated, None, Some(&key))).await?;
     let (id, hash, known) = (key.id, key.hash, Known::new(key.clone(), None));
     tx.changes(Changed::ApiKey(id), move |memory| memory.api_keys.write().put(id, hash, known));
     Ok(key)
@@ -254,7 +242,7 @@ async fn delete(tx: &mut Tx, scope: Scope, id: ApiKeyId) -> Result<(), Fault> {
         return Err(StoreError::NotFound.into());
     }
     remove(tx, id).await?;
-    tx.audit(change(Action::ApiKeyDeleted, Some(&key), None)).await
+    tx.audit(of_api_key(Action::ApiKeyDeleted, Some(&key), None)).await
 }
 
 async fn remove(tx: &mut Tx, id: ApiKeyId) -> Result<(), Fault> {
@@ -269,7 +257,7 @@ pub(crate) async fn delete_granted(tx: &mut Tx, owner: &Owner, by: &Owner) -> Re
     for row in &rows {
         let key = of_row(row)?;
         remove(tx, key.id).await?;
-        tx.audit_consequence(change(Action::ApiKeyDeleted, Some(&key), None)).await?;
+        tx.audit_consequence(of_api_key(Action::ApiKeyDeleted, Some(&key), None)).await?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use domain::scope::{Owner, Scope};
 use domain::time::Timestamp;
 use store::StoreError;
 use store::audit::{Audit, AuditFilter, AuditNote, Subject};
+use store::backend::changes::Change;
 use store::backend::columns::{actor_columns, actor_of_columns, first_bits_at};
 use store::backend::worlds::{AuditStream, entry_fits};
 use store::maintenance::Swept;
@@ -56,16 +57,6 @@ pub(crate) const LIST_OF_OBJECT: &str = concat!(
     columns!(),
     " from audit where object_id = $4 and id < $1 and id >= $2 order by id desc limit $3"
 );
-
-/// A change as the log tells of it.
-#[derive(Debug)]
-pub(crate) struct Change<'a> {
-    pub action: Action,
-    pub owner: Option<Owner>,
-    pub object: Object,
-    pub before: Option<Subject<'a>>,
-    pub after: Option<Subject<'a>>,
-}
 
 /// Who makes a change must still be who he was: between his request's head and this moment lie its body, which may be slow, and
 /// the wait for a connection.

@@ -11,6 +11,7 @@ use domain::scope::Scope;
 use domain::time::Timestamp;
 use store::StoreError;
 use store::audit::Subject;
+use store::backend::changes::Change;
 use store::backend::codec;
 use store::backend::standing::{DeliveryHead, Found};
 use store::backend::worlds::{delivery_fits, own_deliveries};
@@ -19,7 +20,6 @@ use store::once::MaybeOnce;
 use store::page::{Page, PageRequest, Span};
 
 use crate::PostgresStore;
-use crate::audit::Change;
 use crate::fault::Fault;
 use crate::keys::{KeyRange, Keys, LookUp, STREAMS_MAX, Source, Value, source};
 use crate::log;

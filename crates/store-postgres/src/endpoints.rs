@@ -3,20 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::audit::{Action, Object};
+use domain::audit::Action;
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch, EndpointState};
 use domain::id::EndpointId;
 use domain::scope::{Owner, Scope};
 use domain::time::Timestamp;
 use store::StoreError;
-use store::audit::Subject;
+use store::backend::changes::of_endpoint;
 use store::backend::worlds::listed_owner;
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
 
 use crate::PostgresStore;
-use crate::audit::Change;
 use crate::fault::Fault;
 use crate::follow::Changed;
 use crate::once::once;
@@ -163,7 +162,7 @@ impl EndpointChange {
         let changed = (self.making)(&endpoint)?;
         endpoint_rows::put(tx, &tx.vault, &changed).await?;
         health::changed(tx, &endpoint, &changed).await?;
-        tx.audit(audited(self.action, Some(&endpoint), &changed)).await?;
+        tx.audit(of_endpoint(self.action, Some(&endpoint), &changed)).await?;
         Ok(changed)
     }
 }
@@ -192,7 +191,7 @@ async fn create(tx: &mut Tx, scope: Scope, endpoint: Endpoint, limit: usize) -> 
         return Err(StoreError::EndpointLimit { max: limit }.into());
     }
     endpoint_rows::put(tx, &tx.vault, &endpoint).await?;
-    tx.audit(audited(Action::EndpointCreated, None, &endpoint)).await?;
+    tx.audit(of_endpoint(Action::EndpointCreated, None, &endpoint)).await?;
     Ok(endpoint)
 }
 
@@ -209,18 +208,6 @@ async fn count_of(session: &Session, owner: &Owner) -> Result<usize, Fault> {
     Ok(row.map_or(0, |row| row.get::<_, i64>(0)).try_into().unwrap_or(0))
 }
 
-/// One that is deleted is shown as it was, and not as it is.
-fn audited<'a>(action: Action, before: Option<&'a Endpoint>, changed: &'a Endpoint) -> Change<'a> {
-    let after = (action != Action::EndpointDeleted).then_some(changed);
-    Change {
-        action,
-        owner: Some(changed.owner.clone()),
-        object: Object::new("endpoint", changed.id),
-        before: before.map(Subject::Endpoint),
-        after: after.map(Subject::Endpoint),
-    }
-}
-
 async fn disable(tx: &mut Tx, id: EndpointId, reason: DisabledReason, now: Timestamp) -> Result<(), Fault> {
     let enabled = endpoint_rows::by_id(tx, &tx.vault, id).await?.filter(Endpoint::is_enabled);
     let Some(endpoint) = enabled else { return Ok(()) };
@@ -228,7 +215,7 @@ async fn disable(tx: &mut Tx, id: EndpointId, reason: DisabledReason, now: Times
     let disabled = Endpoint { state, updated_at: now, ..endpoint.clone() };
     endpoint_rows::put(tx, &tx.vault, &disabled).await?;
     health::changed(tx, &endpoint, &disabled).await?;
-    tx.audit(audited(Action::EndpointDisabled, Some(&endpoint), &disabled)).await?;
+    tx.audit(of_endpoint(Action::EndpointDisabled, Some(&endpoint), &disabled)).await?;
     remember(tx, disabled);
     Ok(())
 }

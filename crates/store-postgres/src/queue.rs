@@ -10,6 +10,7 @@ use domain::event::Event;
 use domain::id::{EndpointId, key_time};
 use domain::time::Timestamp;
 use store::StoreError;
+use store::backend::changes::Change;
 use store::backend::codec;
 use store::backend::days::day_of;
 use store::backend::standing::{DeliveryHead, Ending, Queued};
@@ -19,7 +20,6 @@ use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Relea
 use tokio_postgres::Row;
 
 use crate::PostgresStore;
-use crate::audit::Change;
 use crate::fault::Fault;
 use crate::health;
 use crate::log::{self, head};

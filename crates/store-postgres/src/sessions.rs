@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::audit::{Action, Actor, Object};
+use domain::audit::{Action, Actor};
 use domain::id::SessionId;
 use domain::scope::{Owner, Scope};
 use domain::session::Session as SignIn;
 use domain::time::Timestamp;
 use store::StoreError;
-use store::audit::Subject;
+use store::backend::changes::of_session;
 use store::backend::columns::{permissions_of, permissions_text};
 use store::backend::memory::{KnownTable, Memory};
 use store::known::Known;
@@ -20,7 +20,6 @@ use tokio_postgres::Row;
 
 use crate::PostgresStore;
 use crate::api_keys::sees;
-use crate::audit::Change;
 use crate::fault::Fault;
 use crate::follow::Changed;
 use crate::maintenance::SLICE_ROWS;
@@ -168,17 +167,6 @@ pub(crate) async fn sweep(tx: &mut Tx, now: Timestamp) -> Result<usize, Fault> {
     Ok(rows.len())
 }
 
-fn change<'a>(action: Action, before: Option<&'a SignIn>, after: Option<&'a SignIn>) -> Change<'a> {
-    let session = after.or(before).expect("a change is of a session");
-    Change {
-        action,
-        owner: session.scope.owner(),
-        object: Object::new("session", session.id),
-        before: before.map(Subject::Session),
-        after: after.map(Subject::Session),
-    }
-}
-
 async fn create(
     tx: &mut Tx,
     scope: Scope,
@@ -192,7 +180,7 @@ async fn create(
         return Err(StoreError::SessionLimit { max: limit }.into());
     }
     insert(tx, &session, code).await?;
-    tx.audit(change(Action::SessionCreated, None, Some(&session))).await?;
+    tx.audit(of_session(Action::SessionCreated, None, Some(&session))).await?;
     Ok(session)
 }
 
@@ -241,7 +229,7 @@ async fn open(
         Arc::make_mut(note).actor = Actor::Session { id: session.id, scope: session.scope.clone() };
     }
     let opened = SignIn { opened_at: Some(now), last_used_at: Some(now), ..session.clone() };
-    tx.audit(change(Action::SessionOpened, Some(&session), Some(&opened))).await?;
+    tx.audit(of_session(Action::SessionOpened, Some(&session), Some(&opened))).await?;
     let known = Known::new(opened.clone(), Some(now));
     let id = opened.id;
     tx.changes(Changed::Session(id), move |memory| memory.sessions.write().put(id, token_hash, known));
@@ -260,7 +248,7 @@ async fn delete(tx: &mut Tx, scope: Scope, id: SessionId) -> Result<(), Fault> {
         return Err(StoreError::NotFound.into());
     }
     remove(tx, id).await?;
-    tx.audit(change(Action::SessionRevoked, Some(&session), None)).await
+    tx.audit(of_session(Action::SessionRevoked, Some(&session), None)).await
 }
 
 async fn remove(tx: &mut Tx, id: SessionId) -> Result<(), Fault> {
@@ -275,7 +263,7 @@ pub(crate) async fn revoke_granted(tx: &mut Tx, owner: &Owner, by: &Owner) -> Re
     for row in &rows {
         let (session, _) = of_row(row)?;
         remove(tx, session.id).await?;
-        tx.audit_consequence(change(Action::SessionRevoked, Some(&session), None)).await?;
+        tx.audit_consequence(of_session(Action::SessionRevoked, Some(&session), None)).await?;
     }
     Ok(())
 }

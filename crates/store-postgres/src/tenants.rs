@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use domain::app::{App, InstallTarget};
-use domain::audit::{Action, Object};
+use domain::audit::Action;
 use domain::location::{AppId, Location, LocationId};
 use domain::scope::{Owner, Scope};
 use domain::time::Timestamp;
 use store::StoreError;
-use store::audit::Subject;
+use store::backend::changes::{of_app, of_install, of_location};
 use store::backend::codec;
 use store::backend::columns::{target_columns, target_of, target_owner, tenant_id};
 use store::backend::memory::Memory;
@@ -16,7 +16,6 @@ use store::routes::RouteTable;
 use store::tenants::{InstallChange, Tenants};
 use tokio_postgres::Row;
 
-use crate::audit::Change;
 use crate::fault::Fault;
 use crate::follow::Changed;
 use crate::scope::must_see;
@@ -313,33 +312,4 @@ async fn uninstall(tx: &mut Tx, scope: Scope, change: InstallChange) -> Result<C
         memory.routes.change(|table| table.uninstall(&change.app_id, &change.target));
     });
     Ok(tx.claim)
-}
-
-fn of_location<'a>(action: Action, before: Option<&'a Location>, after: Option<&'a Location>) -> Change<'a> {
-    let location = after.or(before).expect("a change is of a location");
-    Change {
-        action,
-        owner: Some(Owner::Location(location.id.clone())),
-        object: Object::new("location", &location.id),
-        before: before.map(Subject::Location),
-        after: after.map(Subject::Location),
-    }
-}
-
-fn of_app<'a>(action: Action, id: &AppId, before: Option<&'a App>, after: Option<&'a App>) -> Change<'a> {
-    Change {
-        action,
-        owner: Some(Owner::App(id.clone())),
-        object: Object::new("app", id),
-        before: before.map(Subject::App),
-        after: after.map(Subject::App),
-    }
-}
-
-/// Told to whom it was done: the app comes to the location, or leaves it.
-fn of_install(action: Action, change: &InstallChange) -> Change<'_> {
-    let owner = target_owner(&change.target);
-    let target = Some(Subject::Install(&change.app_id, &change.target));
-    let (before, after) = if action == Action::AppInstalled { (None, target) } else { (target, None) };
-    Change { action, owner: Some(owner), object: Object::new("app", &change.app_id), before, after }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::api_key::ApiKey;
-use domain::audit::{Action, Object};
+use domain::audit::Action;
 use domain::id::ApiKeyId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 use domain::scope::{Owner, Scope};
@@ -12,7 +12,7 @@ use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 use store::StoreError;
 use store::api_keys::ApiKeys;
-use store::audit::Subject;
+use store::backend::changes::of_api_key;
 use store::backend::columns::{permissions_of, permissions_text};
 use store::backend::memory::Memory;
 use store::known::Known;
@@ -20,7 +20,6 @@ use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
 
 use crate::SqliteStore;
-use crate::audit::Change;
 use crate::fault::Fault;
 use crate::once::once;
 use crate::scope::{owner_columns, owner_of_columns, sees_owned};
@@ -61,7 +60,7 @@ impl ApiKeys for SqliteStore {
                     return Err(StoreError::ApiKeyLimit { max: limit }.into());
                 }
                 insert(tx.conn, &key)?;
-                tx.audit(change(Action::ApiKeyCreated, None, Some(&key)))?;
+                tx.audit(of_api_key(Action::ApiKeyCreated, None, Some(&key)))?;
                 let (id, hash, known) = (key.id, key.hash, Known::new(key.clone(), None));
                 tx.after_commit(move |memory| memory.api_keys.write().put(id, hash, known));
                 Ok(key)
@@ -134,17 +133,6 @@ pub(crate) fn sees(conn: &Connection, scope: &Scope, of: &Scope) -> Result<bool,
     sees_owned(conn, scope, of.owner().as_ref())
 }
 
-fn change<'a>(action: Action, before: Option<&'a ApiKey>, after: Option<&'a ApiKey>) -> Change<'a> {
-    let key = after.or(before).expect("a change is of a key");
-    Change {
-        action,
-        owner: key.scope.owner(),
-        object: Object::new("api-key", key.id),
-        before: before.map(Subject::ApiKey),
-        after: after.map(Subject::ApiKey),
-    }
-}
-
 fn count_of(conn: &Connection, key: &ApiKey) -> Result<usize, Fault> {
     let owner = key.scope.owner();
     let (kind, id) = owner_columns(owner.as_ref());
@@ -207,7 +195,7 @@ fn delete(tx: &mut Tx<'_>, scope: &Scope, id: ApiKeyId) -> Result<(), Fault> {
         return Err(StoreError::NotFound.into());
     }
     remove(tx, id)?;
-    tx.audit(change(Action::ApiKeyDeleted, Some(&key), None))
+    tx.audit(of_api_key(Action::ApiKeyDeleted, Some(&key), None))
 }
 
 fn remove(tx: &mut Tx<'_>, id: ApiKeyId) -> Result<(), Fault> {
@@ -229,7 +217,7 @@ pub(crate) fn delete_granted(tx: &mut Tx<'_>, owner: &Owner, by: &Owner) -> Resu
     };
     for key in keys {
         remove(tx, key.id)?;
-        tx.audit_consequence(change(Action::ApiKeyDeleted, Some(&key), None))?;
+        tx.audit_consequence(of_api_key(Action::ApiKeyDeleted, Some(&key), None))?;
     }
     Ok(())
 }

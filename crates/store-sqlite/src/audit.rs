@@ -14,6 +14,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use store::StoreError;
 use store::audit::{Audit, AuditFilter, AuditNote, Subject};
+use store::backend::changes::Change;
 use store::backend::columns::{actor_columns, actor_of_columns, first_bits_at};
 use store::backend::worlds::{AuditStream, entry_fits};
 use store::maintenance::Swept;
@@ -34,16 +35,6 @@ pub(crate) const API_KEY_LASTS: &str =
 pub(crate) const SESSION_LASTS: &str = "SELECT 1 FROM sessions WHERE id = ?1 AND expires_at > ?2";
 pub(crate) const EXPIRED: &str =
     "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ?1 ORDER BY id LIMIT ?2)";
-
-/// A change as the log tells of it.
-#[derive(Debug)]
-pub(crate) struct Change<'a> {
-    pub action: Action,
-    pub owner: Option<Owner>,
-    pub object: Object,
-    pub before: Option<Subject<'a>>,
-    pub after: Option<Subject<'a>>,
-}
 
 #[async_trait]
 impl Audit for SqliteStore {

@@ -13,13 +13,13 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use store::StoreError;
 use store::audit::Subject;
+use store::backend::changes::Change;
 use store::backend::worlds::{delivery_fits, own_deliveries};
 use store::deliveries::{Deliveries, DeliveryFilter};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest, Span};
 
 use crate::SqliteStore;
-use crate::audit::Change;
 use crate::codec;
 use crate::days::{self, Day, day_of, first_key_of, suffix};
 use crate::fault::Fault;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::audit::{Action, Object};
+use domain::audit::Action;
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch, EndpointState};
 use domain::id::EndpointId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
@@ -12,14 +12,13 @@ use domain::time::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use store::StoreError;
-use store::audit::Subject;
+use store::backend::changes::of_endpoint;
 use store::backend::worlds::listed_owner;
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest};
 
 use crate::SqliteStore;
-use crate::audit::Change;
 use crate::codec;
 use crate::endpoint_rows;
 use crate::fault::Fault;
@@ -55,7 +54,7 @@ impl Endpoints for SqliteStore {
                     return Err(StoreError::EndpointLimit { max: limit }.into());
                 }
                 endpoint_rows::put(tx.conn, tx.vault, &endpoint)?;
-                tx.audit(audited(Action::EndpointCreated, None, &endpoint))?;
+                tx.audit(of_endpoint(Action::EndpointCreated, None, &endpoint))?;
                 Ok(endpoint)
             })?;
             Ok(remember(tx, created))
@@ -181,18 +180,6 @@ fn count_of(conn: &Connection, owner: &Owner) -> Result<usize, Fault> {
     Ok(count.try_into().unwrap_or(0))
 }
 
-/// One that is deleted is shown as it was, and not as it is.
-fn audited<'a>(action: Action, before: Option<&'a Endpoint>, changed: &'a Endpoint) -> Change<'a> {
-    let after = (action != Action::EndpointDeleted).then_some(changed);
-    Change {
-        action,
-        owner: Some(changed.owner.clone()),
-        object: Object::new("endpoint", changed.id),
-        before: before.map(Subject::Endpoint),
-        after: after.map(Subject::Endpoint),
-    }
-}
-
 fn change(
     tx: &mut Tx<'_>,
     scope: &Scope,
@@ -205,7 +192,7 @@ fn change(
     let changed = change(&endpoint)?;
     endpoint_rows::put(tx.conn, tx.vault, &changed)?;
     health::changed(tx, &endpoint, &changed)?;
-    tx.audit(audited(action, Some(&endpoint), &changed))?;
+    tx.audit(of_endpoint(action, Some(&endpoint), &changed))?;
     Ok(changed)
 }
 
@@ -216,7 +203,7 @@ fn disable(tx: &mut Tx<'_>, id: EndpointId, reason: DisabledReason, now: Timesta
     let disabled = Endpoint { state, updated_at: now, ..endpoint.clone() };
     endpoint_rows::put(tx.conn, tx.vault, &disabled)?;
     health::changed(tx, &endpoint, &disabled)?;
-    tx.audit(audited(Action::EndpointDisabled, Some(&endpoint), &disabled))?;
+    tx.audit(of_endpoint(Action::EndpointDisabled, Some(&endpoint), &disabled))?;
     remember(tx, disabled);
     Ok(())
 }

@@ -12,13 +12,13 @@ use domain::retry::Verdict;
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use store::StoreError;
+use store::backend::changes::Change;
 use store::backend::counted::Counted;
 use store::healths::HealthNote;
 use store::once::MaybeOnce;
 use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
 
 use crate::SqliteStore;
-use crate::audit::Change;
 use crate::codec;
 use crate::days::day_of;
 use crate::fault::Fault;

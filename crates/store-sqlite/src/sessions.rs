@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::audit::{Action, Actor, Object};
+use domain::audit::{Action, Actor};
 use domain::id::SessionId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 use domain::scope::{Owner, Scope};
@@ -11,7 +11,7 @@ use domain::session::Session;
 use domain::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 use store::StoreError;
-use store::audit::Subject;
+use store::backend::changes::of_session;
 use store::backend::columns::{permissions_of, permissions_text};
 use store::backend::memory::Memory;
 use store::known::Known;
@@ -21,7 +21,6 @@ use store::sessions::{LoginCode, Sessions};
 
 use crate::SqliteStore;
 use crate::api_keys::sees;
-use crate::audit::Change;
 use crate::fault::Fault;
 use crate::maintenance::SLICE_ROWS;
 use crate::once::once;
@@ -82,7 +81,7 @@ impl Sessions for SqliteStore {
                     return Err(StoreError::SessionLimit { max: limit }.into());
                 }
                 insert(tx.conn, &session, code)?;
-                tx.audit(change(Action::SessionCreated, None, Some(&session)))?;
+                tx.audit(of_session(Action::SessionCreated, None, Some(&session)))?;
                 Ok(session)
             })
         };
@@ -163,17 +162,6 @@ pub(crate) fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, Fault> {
     Ok(count)
 }
 
-fn change<'a>(action: Action, before: Option<&'a Session>, after: Option<&'a Session>) -> Change<'a> {
-    let session = after.or(before).expect("a change is of a session");
-    Change {
-        action,
-        owner: session.scope.owner(),
-        object: Object::new("session", session.id),
-        before: before.map(Subject::Session),
-        after: after.map(Subject::Session),
-    }
-}
-
 fn count_of(conn: &Connection, session: &Session) -> Result<usize, Fault> {
     let owner = session.scope.owner();
     let (kind, id) = owner_columns(owner.as_ref());
@@ -216,7 +204,7 @@ fn open(
         Arc::make_mut(note).actor = Actor::Session { id: session.id, scope: session.scope.clone() };
     }
     let opened = Session { opened_at: Some(now), last_used_at: Some(now), ..session.clone() };
-    tx.audit(change(Action::SessionOpened, Some(&session), Some(&opened)))?;
+    tx.audit(of_session(Action::SessionOpened, Some(&session), Some(&opened)))?;
     let known = Known::new(opened.clone(), Some(now));
     tx.after_commit(move |memory| memory.sessions.write().put(known.value.id, token_hash, known));
     Ok(opened)
@@ -241,7 +229,7 @@ fn delete(tx: &mut Tx<'_>, scope: &Scope, id: SessionId) -> Result<(), Fault> {
         return Err(StoreError::NotFound.into());
     }
     remove(tx, id)?;
-    tx.audit(change(Action::SessionRevoked, Some(&session), None))
+    tx.audit(of_session(Action::SessionRevoked, Some(&session), None))
 }
 
 fn remove(tx: &mut Tx<'_>, id: SessionId) -> Result<(), Fault> {
@@ -264,7 +252,7 @@ pub(crate) fn revoke_granted(tx: &mut Tx<'_>, owner: &Owner, by: &Owner) -> Resu
     };
     for session in sessions {
         remove(tx, session.id)?;
-        tx.audit_consequence(change(Action::SessionRevoked, Some(&session), None))?;
+        tx.audit_consequence(of_session(Action::SessionRevoked, Some(&session), None))?;
     }
     Ok(())
 }

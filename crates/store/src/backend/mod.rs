@@ -1,6 +1,8 @@
-//! What every backend needs below the traits: how values are written in columns, how a listing goes on, what memory holds.
+//! What every backend needs below the traits: how values are written in columns, how a listing goes on, what memory
+//! holds, how a change is told to the audit log.
 //! It knows no SQL, asks nobody, and decides nothing that `domain` decides.
 
+pub mod changes;
 pub mod codec;
 pub mod columns;
 pub mod counted;
