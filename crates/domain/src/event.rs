@@ -34,6 +34,17 @@ impl EventScope {
             Owner::App(_) => Self::App,
         }
     }
+    /// Whose an event of this scope is that names these.
+    pub fn owner(
+        self,
+        (location_id, company_id, app_id): (Option<&LocationId>, Option<&CompanyId>, Option<&AppId>),
+    ) -> Option<Owner> {
+        match self {
+            Self::Location => location_id.cloned().map(Owner::Location),
+            Self::Company => company_id.cloned().map(Owner::Company),
+            Self::App => app_id.cloned().map(Owner::App),
+        }
+    }
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
@@ -72,11 +83,7 @@ impl Event {
     /// Whose event it is. Nobody else sees it for an id that it names; `None` where the id of its scope is missing, which no
     /// published event lacks.
     pub fn owner(&self) -> Option<Owner> {
-        match self.scope {
-            EventScope::Location => self.location_id.clone().map(Owner::Location),
-            EventScope::Company => self.company_id.clone().map(Owner::Company),
-            EventScope::App => self.app_id.clone().map(Owner::App),
-        }
+        self.scope.owner((self.location_id.as_ref(), self.company_id.as_ref(), self.app_id.as_ref()))
     }
 }
 

@@ -80,12 +80,9 @@ pub(crate) fn draft(api: &Api, caller: &Caller, payload: Bytes, wishes: &Wishes)
 }
 
 fn may_publish(api: &Api, scope: &Scope, inspected: &Inspected) -> bool {
-    let owner = match inspected.scope {
-        EventScope::Location => inspected.location_id.clone().map(Owner::Location),
-        EventScope::Company => inspected.company_id.clone().map(Owner::Company),
-        EventScope::App => inspected.app_id.clone().map(Owner::App),
-    };
-    *scope == Scope::Platform || owner.is_some_and(|owner| api.store.routes().read().sees(scope, &owner))
+    let named = (inspected.location_id.as_ref(), inspected.company_id.as_ref(), inspected.app_id.as_ref());
+    let sees = |owner| api.store.routes().read().sees(scope, &owner);
+    *scope == Scope::Platform || inspected.scope.owner(named).is_some_and(sees)
 }
 
 pub(crate) fn fan_out(api: &Api, inspected: &Inspected, wishes: &Wishes) -> Vec<Choice> {
