@@ -11,7 +11,7 @@ use domain::endpoint::Endpoint;
 use domain::event::{Considered, Event, EventScope, Fate, Visibility};
 use domain::fanout::{Choice, Subject};
 use domain::id::{DeliveryId, EventId};
-use domain::scope::{Owner, Scope};
+use domain::scope::Scope;
 use store::events::{Hold, NewDelivery, Publication};
 use store::queue::{Claim, ClaimedDelivery, Due};
 
