@@ -13,6 +13,7 @@ use store::StoreError;
 use store::audit::Subject;
 use store::backend::changes::Change;
 use store::backend::codec;
+use store::backend::compared::Compared;
 use store::backend::standing::{DeliveryHead, Found};
 use store::backend::worlds::{delivery_fits, own_deliveries};
 use store::deliveries::{Deliveries, DeliveryFilter};
@@ -177,7 +178,8 @@ async fn cancel(tx: &Tx, found: Found, now: Timestamp) -> Result<Delivery, Fault
 async fn deliveries_of(session: &Session, scope: Scope, event_id: EventId) -> Result<Vec<Delivery>, Fault> {
     let range = KeyRange::of(Span::default(), None);
     let mut keys = Keys::new(session, of_event(session, event_id, range).await?);
-    let keys: Vec<i64> = keys.next(usize::MAX >> 1).await?.into_iter().map(|(key, _)| key).collect();
+    let keys: Vec<i64> =
+        keys.next(usize::MAX >> 1).await?.into_iter().map(|(passed, _)| passed.key).collect();
     let visible = visible_endpoints(session, &scope).await?;
     let mut found: Vec<_> = log::find_keys(session, &keys).await?.into_values().collect();
     found.retain(|found| visible.as_ref().is_none_or(|visible| visible.contains(&found.endpoint_id())));
@@ -238,6 +240,15 @@ impl DeliveryOrder {
     pub(crate) const ALL: [Self; 6] =
         [Self::Time, Self::Endpoints, Self::Location, Self::Event, Self::Status, Self::EndpointsAndStatus];
 
+    /// How many values the condition takes.
+    fn values(self) -> usize {
+        match self {
+            Self::Time => 0,
+            Self::Endpoints | Self::Location | Self::Event | Self::Status => 1,
+            Self::EndpointsAndStatus => 2,
+        }
+    }
+
     /// What has no status is judged row by row.
     fn without_status(self) -> Self {
         match self {
@@ -248,47 +259,47 @@ impl DeliveryOrder {
     }
 }
 
-pub(crate) fn ended_keys_sql(order: DeliveryOrder) -> String {
-    keys_sql("deliveries", order)
+pub(crate) fn ended_keys_sql(order: DeliveryOrder, compared: Compared) -> String {
+    keys_sql("deliveries", order, &compared.sql('$', 4 + order.values()))
 }
 
 pub(crate) fn queued_keys_sql(order: DeliveryOrder) -> String {
-    keys_sql("queue", order.without_status())
+    keys_sql("queue", order.without_status(), "true")
 }
 
 /// Those that somebody holds are so few that the ones to be left out are looked at as well.
 pub(crate) fn held_keys_sql(order: DeliveryOrder) -> String {
     match order.without_status() {
         DeliveryOrder::Endpoints => {
-            "select key, key from held where endpoint_id = any($4) and key < $1 and key >= $2 \
+            "select key, key, true from held where endpoint_id = any($4) and key < $1 and key >= $2 \
             order by key desc limit $3"
                 .to_owned()
         }
-        order => keys_sql("held", order),
+        order => keys_sql("held", order, "true"),
     }
 }
 
-fn keys_sql(table: &str, order: DeliveryOrder) -> String {
+fn keys_sql(table: &str, order: DeliveryOrder, fits: &str) -> String {
     let condition = match order {
         DeliveryOrder::Time => "",
         DeliveryOrder::Location => "location_id = $4 and",
         DeliveryOrder::Event => "trigger <> 0 and event_key = $4 and",
         DeliveryOrder::Status => "status <> 4 and status = $4 and",
-        DeliveryOrder::Endpoints => return each_endpoint_sql(table, ""),
+        DeliveryOrder::Endpoints => return each_endpoint_sql(table, "", fits),
         DeliveryOrder::EndpointsAndStatus => {
-            return each_endpoint_sql(table, "status <> 4 and status = $5 and");
+            return each_endpoint_sql(table, "status <> 4 and status = $5 and", fits);
         }
     };
     format!(
-        "select key, key from {table} where {condition} key < $1 and key >= $2 order by key desc limit $3"
+        "select key, key, {fits} from {table} where {condition} key < $1 and key >= $2 order by key desc limit $3"
     )
 }
 
 /// The newest of each endpoint, then the newest of all.
-fn each_endpoint_sql(table: &str, condition: &str) -> String {
+fn each_endpoint_sql(table: &str, condition: &str, fits: &str) -> String {
     format!(
-        "select one.key, one.key from unnest($4::bytea[]) as u (id) cross join lateral \
-         (select key from {table} where {condition} endpoint_id = u.id and key < $1 and key >= $2 \
+        "select one.key, one.key, one.fits from unnest($4::bytea[]) as u (id) cross join lateral \
+         (select key, {fits} as fits from {table} where {condition} endpoint_id = u.id and key < $1 and key >= $2 \
          order by key desc limit $3) one order by one.key desc limit $3"
     )
 }
@@ -311,7 +322,14 @@ fn sources(filter: &DeliveryFilter, visible: Option<&HashSet<EndpointId>>, range
             None => (DeliveryOrder::Time, vec![]),
         },
     };
-    of_stream(stream, filter.status, range)
+    of_stream(stream, filter, range)
+}
+
+fn compared_values(compared: Compared, filter: &DeliveryFilter) -> Vec<Value> {
+    let type_name = filter.type_name.as_ref().filter(|_| compared.type_name);
+    let status = filter.status.filter(|_| compared.status);
+    let type_name = type_name.map(|name| Value::Text(name.to_string()));
+    type_name.into_iter().chain(status.map(number)).collect()
 }
 
 fn number(status: Status) -> Value {
@@ -320,17 +338,19 @@ fn number(status: Status) -> Value {
 
 /// One order through what is unfinished and through the log, leaving out what cannot have the status.
 fn of_stream(
-    (order, filter): (DeliveryOrder, Vec<Value>),
-    status: Option<Status>,
+    (order, values): (DeliveryOrder, Vec<Value>),
+    filter: &DeliveryFilter,
     range: KeyRange,
 ) -> Vec<Source> {
     let mut sources = Vec::new();
-    if status.is_none_or(|status| !status.is_final()) {
-        sources.push(source(queued_keys_sql(order), filter.clone(), range));
-        sources.push(source(held_keys_sql(order), filter.clone(), range));
+    if filter.status.is_none_or(|status| !status.is_final()) {
+        sources.push(source(queued_keys_sql(order), values.clone(), range));
+        sources.push(source(held_keys_sql(order), values.clone(), range));
     }
-    if status.is_none_or(Status::is_final) {
-        sources.push(source(ended_keys_sql(order), filter, range));
+    if filter.status.is_none_or(Status::is_final) {
+        let compared = Compared::of_deliveries(filter);
+        let values = [values, compared_values(compared, filter)].concat();
+        sources.push(source(ended_keys_sql(order, compared), values, range));
     }
     sources
 }
@@ -341,7 +361,7 @@ async fn of_event(session: &Session, event_id: EventId, range: KeyRange) -> Resu
     let mut sources = vec![Source::of_keys(own_deliveries(&event), range)];
     if let Some(range) = range.within(KeyRange { low: event_id.key(), high: i64::MAX }) {
         let stream = (DeliveryOrder::Event, vec![Value::Number(event_id.key())]);
-        sources.extend(of_stream(stream, None, range));
+        sources.extend(of_stream(stream, &DeliveryFilter::default(), range));
     }
     Ok(sources)
 }

@@ -8,6 +8,7 @@ use domain::id::EventId;
 use domain::scope::Scope;
 use store::StoreError;
 use store::backend::codec;
+use store::backend::compared::Compared;
 use store::backend::worlds::{World, event_fits};
 use store::events::{EventFilter, Events, Publication};
 use store::once::MaybeOnce;
@@ -103,19 +104,23 @@ pub(crate) enum EventOrder {
     Company,
 }
 
-pub(crate) fn events_sql(order: EventOrder) -> String {
+pub(crate) fn events_sql(order: EventOrder, compared: Compared) -> String {
+    let fits = compared.sql('$', if order == EventOrder::Time { 4 } else { 5 });
     match order {
         EventOrder::Time => {
-            "select key, key from events where key < $1 and key >= $2 order by key desc limit $3".to_owned()
+            format!(
+                "select key, key, {fits} from events where key < $1 and key >= $2 order by key desc limit $3"
+            )
         }
         EventOrder::Company => {
-            "select key, key from events where company_id = $4 and scope = 1 and key < $1 and key >= $2 \
-            order by key desc limit $3"
-                .to_owned()
+            format!(
+                "select key, key, {fits} from events where company_id = $4 and scope = 1 and key < $1 and key >= $2 \
+             order by key desc limit $3"
+            )
         }
         EventOrder::Locations(scope) => format!(
-            "select one.key, one.key from unnest($4::text[]) as u (id) cross join lateral \
-             (select key from events where location_id = u.id and scope = {} and key < $1 and key >= $2 \
+            "select one.key, one.key, one.fits from unnest($4::text[]) as u (id) cross join lateral \
+             (select key, {fits} as fits from events where location_id = u.id and scope = {} and key < $1 and key >= $2 \
              order by key desc limit $3) one order by one.key desc limit $3",
             codec::event_scope_number(scope)
         ),
@@ -142,7 +147,7 @@ impl Place {
 pub(crate) fn undelivered_sql(place: Place) -> String {
     let condition = place.condition();
     format!(
-        "select event_key, event_key from undelivered where {condition} event_key < $1 and event_key >= $2 \
+        "select event_key, event_key, true from undelivered where {condition} event_key < $1 and event_key >= $2 \
          order by event_key desc limit $3"
     )
 }
@@ -161,7 +166,7 @@ pub(crate) fn held_sql(place: Place) -> String {
 fn unfinished_in(table: &str, place: Place) -> String {
     let condition = place.condition();
     format!(
-        "select key, event_key from {table} where {condition} trigger = 0 and key < $1 and key >= $2 \
+        "select key, event_key, true from {table} where {condition} trigger = 0 and key < $1 and key >= $2 \
          order by key desc limit $3"
     )
 }
@@ -180,18 +185,22 @@ fn sources(filter: &EventFilter, world: &World, range: KeyRange) -> Vec<Source> 
             .map(|sql| source(sql, values.clone(), range))
             .into();
     }
-    let of_locations = |scope: EventScope, ids: Vec<String>| {
-        source(events_sql(EventOrder::Locations(scope)), vec![Value::Texts(ids)], range)
+    let compared = Compared::of_events(filter);
+    let type_name = filter.type_name.as_ref().filter(|_| compared.type_name);
+    let of = |order, place: Option<Value>| {
+        let type_name = type_name.map(|name| Value::Text(name.to_string()));
+        source(events_sql(order, compared), place.into_iter().chain(type_name).collect(), range)
     };
+    let of_locations = |scope, ids: Vec<String>| of(EventOrder::Locations(scope), Some(Value::Texts(ids)));
     match (location, world) {
         (Some(id), _) => {
             let scopes = world.scopes_naming_a_location().iter();
             scopes.map(|scope| of_locations(*scope, vec![id.clone()])).collect()
         }
         (None, World::Company { id, locations }) if locations.len() < STREAMS_MAX => vec![
-            source(events_sql(EventOrder::Company), vec![Value::Text(id.clone())], range),
+            of(EventOrder::Company, Some(Value::Text(id.clone()))),
             of_locations(EventScope::Location, locations.iter().cloned().collect()),
         ],
-        (None, _) => vec![source(events_sql(EventOrder::Time), vec![], range)],
+        (None, _) => vec![of(EventOrder::Time, None)],
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use domain::id::DeliveryId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 pub(crate) use store::backend::merge::{KeyRange, STREAMS_MAX};
-use store::backend::merge::{Merge, Step, Stream};
+use store::backend::merge::{Merge, Passed, Step, Stream};
 use store::page::{Page, PageRequest};
 
 use crate::fault::Fault;
@@ -15,7 +15,7 @@ use crate::session::{Param, Session};
 const LOOK_UP_MIN: usize = 32;
 const LOOK_UP_MAX: usize = 256;
 
-/// What a stream is fetched from: selects place and key, newest first; $1 place below, $2 place from, $3 how many, $4 …
+/// What a stream is fetched from: selects place, key and whether it fits, newest first; $1 place below, $2 place from, $3 how many, $4 …
 /// `filter`.
 #[derive(Debug)]
 pub(crate) struct Query {
@@ -61,13 +61,17 @@ impl<'s> Keys<'s> {
         Self { session, merge: Merge::new(sources) }
     }
 
-    /// The next older keys, with how much was examined up to each; fewer than `count` at the end.
-    pub(crate) async fn next(&mut self, count: usize) -> Result<Vec<(i64, usize)>, Fault> {
+    /// The next older keys that fit, with how much was examined up to each; fewer than `count` at the end. Where a page ends,
+    /// one that does not fit stands too.
+    pub(crate) async fn next(&mut self, count: usize) -> Result<Vec<(Passed, usize)>, Fault> {
         let mut keys = Vec::new();
         while keys.len() < count {
             let fetch = match self.merge.step() {
-                Step::Key(key) => {
-                    keys.push((key, self.merge.examined()));
+                Step::Key(passed) => {
+                    let examined = self.merge.examined();
+                    if passed.fits || examined >= PAGE_ROWS_EXAMINED_MAX {
+                        keys.push((passed, examined));
+                    }
                     continue;
                 }
                 Step::End => break,
@@ -78,7 +82,7 @@ impl<'s> Keys<'s> {
             params.extend(fetch.source.filter.iter().map(Value::param));
             let found = self.session.query(&fetch.source.sql, &params).await?;
             let place = fetch.place();
-            self.merge.fetched(place, found.iter().map(|row| (row.get(0), row.get(1))));
+            self.merge.fetched(place, found.iter().map(|row| (row.get(0), row.get(1), row.get(2))));
         }
         Ok(keys)
     }
@@ -94,9 +98,10 @@ impl<'s> Keys<'s> {
         let mut count = (request.limit + 1).clamp(LOOK_UP_MIN, LOOK_UP_MAX);
         loop {
             let keys = self.next(count).await?;
-            let only_keys: Vec<i64> = keys.iter().map(|(key, _)| *key).collect();
+            let fitting = keys.iter().filter(|(passed, _)| passed.fits);
+            let only_keys: Vec<i64> = fitting.map(|(passed, _)| passed.key).collect();
             let mut found = look_up.look_up(self.session, &only_keys).await?;
-            for (key, examined) in &keys {
+            for (Passed { key, .. }, examined) in &keys {
                 if let Some(row) = found.remove(key) {
                     if rows.len() == request.limit {
                         let next = rows.last().map(bits);

@@ -14,6 +14,7 @@ use rusqlite::{Connection, params};
 use store::StoreError;
 use store::audit::Subject;
 use store::backend::changes::Change;
+use store::backend::compared::Compared;
 use store::backend::worlds::{delivery_fits, own_deliveries};
 use store::deliveries::{Deliveries, DeliveryFilter};
 use store::once::MaybeOnce;
@@ -149,8 +150,8 @@ fn deliveries_of(conn: &Connection, scope: &Scope, event_id: EventId) -> Result<
     let range = KeyRange::of(Span::default(), None);
     let mut merge = Keys::new(conn, of_event(conn, event_id, range)?);
     let mut deliveries = Vec::new();
-    while let Some(key) = merge.next()? {
-        let Some(found) = log::find_key(conn, key)? else { continue };
+    while let Some(passed) = merge.next()? {
+        let Some(found) = log::find_key(conn, passed.key)? else { continue };
         if sees_endpoint(conn, scope, found.endpoint_id())? {
             deliveries.push(log::shown(found, conn)?);
         }
@@ -207,9 +208,18 @@ impl DeliveryOrder {
             Self::EndpointAndStatus => "status <> 4 AND endpoint_id = ?4 AND status = ?5 AND",
         }
     }
+
+    /// How many values the condition takes.
+    fn values(self) -> usize {
+        match self {
+            Self::Time => 0,
+            Self::Endpoint | Self::Location | Self::Event | Self::Status => 1,
+            Self::EndpointAndStatus => 2,
+        }
+    }
 }
 
-pub(crate) fn ended_keys_sql(day: Day, order: DeliveryOrder) -> String {
+pub(crate) fn ended_keys_sql(day: Day, order: DeliveryOrder, compared: Compared) -> String {
     let d = suffix(day);
     let index = match order {
         DeliveryOrder::Time => "NOT INDEXED".to_owned(),
@@ -219,9 +229,9 @@ pub(crate) fn ended_keys_sql(day: Day, order: DeliveryOrder) -> String {
         DeliveryOrder::Status => format!("INDEXED BY deliveries_{d}_status"),
         DeliveryOrder::EndpointAndStatus => format!("INDEXED BY deliveries_{d}_endpoint_status"),
     };
-    let condition = order.condition();
+    let (condition, fits) = (order.condition(), compared.sql('?', 4 + order.values()));
     format!(
-        "SELECT key, key FROM deliveries_{d} {index} \
+        "SELECT key, key, {fits} FROM deliveries_{d} {index} \
          WHERE {condition} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
     )
 }
@@ -237,7 +247,7 @@ pub(crate) fn queued_keys_sql(order: DeliveryOrder) -> String {
         DeliveryOrder::Event => ("INDEXED BY queue_event", order.condition()),
     };
     format!(
-        "SELECT key, key FROM queue {index} WHERE {condition} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+        "SELECT key, key, TRUE FROM queue {index} WHERE {condition} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
     )
 }
 
@@ -251,7 +261,7 @@ pub(crate) fn held_keys_sql(order: DeliveryOrder) -> Option<String> {
         DeliveryOrder::Location => order.condition(),
     };
     Some(format!(
-        "SELECT key, key FROM held WHERE {condition} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+        "SELECT key, key, TRUE FROM held WHERE {condition} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
     ))
 }
 
@@ -284,7 +294,14 @@ fn sources(
         }],
     };
     let days = days::all(conn)?;
-    Ok(streams.into_iter().flat_map(|stream| of_stream(stream, &days, filter.status, range)).collect())
+    Ok(streams.into_iter().flat_map(|stream| of_stream(stream, &days, filter, range)).collect())
+}
+
+fn compared_values(compared: Compared, filter: &DeliveryFilter) -> Vec<Value> {
+    let type_name = filter.type_name.as_ref().filter(|_| compared.type_name);
+    let status = filter.status.filter(|_| compared.status);
+    let type_name = type_name.map(|name| Value::Text(name.to_string()));
+    type_name.into_iter().chain(status.map(number)).collect()
 }
 
 fn number(status: Status) -> Value {
@@ -293,20 +310,22 @@ fn number(status: Status) -> Value {
 
 /// One order through the queue and each day, leaving out what cannot have the status.
 fn of_stream(
-    (order, filter): (DeliveryOrder, Vec<Value>),
+    (order, values): (DeliveryOrder, Vec<Value>),
     days: &[Day],
-    status: Option<Status>,
+    filter: &DeliveryFilter,
     range: KeyRange,
 ) -> Vec<Source> {
     let mut sources = Vec::new();
-    if status.is_none_or(|status| !status.is_final()) {
-        sources.push(source(queued_keys_sql(order), filter.clone(), range));
-        sources.extend(held_keys_sql(order).map(|sql| source(sql, filter.clone(), range)));
+    if filter.status.is_none_or(|status| !status.is_final()) {
+        sources.push(source(queued_keys_sql(order), values.clone(), range));
+        sources.extend(held_keys_sql(order).map(|sql| source(sql, values.clone(), range)));
     }
-    if status.is_none_or(Status::is_final) {
+    if filter.status.is_none_or(Status::is_final) {
+        let compared = Compared::of_deliveries(filter);
+        let values = [values, compared_values(compared, filter)].concat();
         let in_day = |day: &Day| {
             let of_day = KeyRange { low: first_key_of(*day), high: first_key_of(*day + 1) };
-            Some(source(ended_keys_sql(*day, order), filter.clone(), range.within(of_day)?))
+            Some(source(ended_keys_sql(*day, order, compared), values.clone(), range.within(of_day)?))
         };
         sources.extend(days.iter().filter_map(in_day));
     }
@@ -320,7 +339,7 @@ fn of_event(conn: &Connection, event_id: EventId, range: KeyRange) -> Result<Vec
     let mut sources = vec![Source::of_keys(own_deliveries(&event), range)];
     if let Some(range) = range.within(KeyRange { low: event_id.key(), high: i64::MAX }) {
         let stream = (DeliveryOrder::Event, vec![Value::Integer(event_id.key())]);
-        sources.extend(of_stream(stream, &days::all(conn)?, None, range));
+        sources.extend(of_stream(stream, &days::all(conn)?, &DeliveryFilter::default(), range));
     }
     Ok(sources)
 }

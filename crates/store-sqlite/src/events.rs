@@ -7,6 +7,7 @@ use domain::scope::Scope;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use store::StoreError;
+use store::backend::compared::Compared;
 use store::backend::worlds::{World, event_fits};
 use store::events::{EventFilter, Events, Hold, Publication};
 use store::once::MaybeOnce;
@@ -123,7 +124,7 @@ pub(crate) enum EventOrder {
     Company,
 }
 
-pub(crate) fn events_sql(day: Day, order: EventOrder) -> String {
+pub(crate) fn events_sql(day: Day, order: EventOrder, compared: Compared) -> String {
     let d = suffix(day);
     let (index, filter) = match order {
         EventOrder::Time => ("NOT INDEXED".to_owned(), String::new()),
@@ -135,8 +136,9 @@ pub(crate) fn events_sql(day: Day, order: EventOrder) -> String {
             (format!("INDEXED BY events_{d}_company"), "company_id = ?4 AND scope = 1 AND".to_owned())
         }
     };
+    let fits = compared.sql('?', if order == EventOrder::Time { 4 } else { 5 });
     format!(
-        "SELECT key, key FROM events_{d} {index} WHERE {filter} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+        "SELECT key, key, {fits} FROM events_{d} {index} WHERE {filter} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
     )
 }
 
@@ -154,7 +156,7 @@ pub(crate) fn undelivered_sql(day: Day, place: Place) -> String {
         Place::OneLocation => (format!("INDEXED BY undelivered_{d}_location"), "location_id = ?4 AND"),
     };
     format!(
-        "SELECT event_key, event_key FROM undelivered_{d} {index} \
+        "SELECT event_key, event_key, TRUE FROM undelivered_{d} {index} \
          WHERE {filter} event_key < ?1 AND event_key >= ?2 ORDER BY event_key DESC LIMIT ?3"
     )
 }
@@ -167,7 +169,7 @@ pub(crate) fn unfinished_sql(place: Place) -> String {
         Place::OneLocation => ("INDEXED BY queue_location", "location_id = ?4 AND"),
     };
     format!(
-        "SELECT key, event_key FROM queue {index} \
+        "SELECT key, event_key, TRUE FROM queue {index} \
          WHERE {filter} trigger = 0 AND key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
     )
 }
@@ -179,7 +181,7 @@ pub(crate) fn held_sql(place: Place) -> String {
         Place::OneLocation => "location_id = ?4 AND",
     };
     format!(
-        "SELECT key, event_key FROM held WHERE {filter} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
+        "SELECT key, event_key, TRUE FROM held WHERE {filter} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
     )
 }
 
@@ -192,6 +194,12 @@ fn sources(
     let location = match (&filter.location_id, world) {
         (Some(id), _) | (None, World::Location(id)) => Some(id.as_str().to_owned()),
         _ => None,
+    };
+    let compared = Compared::of_events(filter);
+    let type_name = filter.type_name.as_ref().filter(|_| compared.type_name).map(|name| text(name));
+    let of = |day, order, place: Option<&String>, range| {
+        let values = place.map(|id| text(id)).into_iter().chain(type_name.clone()).collect();
+        source(events_sql(day, order, compared), values, range)
     };
     let mut sources = Vec::new();
     if filter.undelivered_only {
@@ -211,18 +219,16 @@ fn sources(
             }
             (true, None, _) => sources.push(source(undelivered_sql(day, Place::Anywhere), vec![], range)),
             (false, Some(id), _) => {
-                let of_scope = |scope: &EventScope| {
-                    source(events_sql(day, EventOrder::Location(*scope)), vec![text(id)], range)
-                };
+                let of_scope = |scope: &EventScope| of(day, EventOrder::Location(*scope), Some(id), range);
                 sources.extend(world.scopes_naming_a_location().iter().map(of_scope));
             }
             (false, None, World::Company { id, locations }) if locations.len() < STREAMS_MAX => {
-                sources.push(source(events_sql(day, EventOrder::Company), vec![text(id)], range));
-                let sql = events_sql(day, EventOrder::Location(EventScope::Location));
-                let of_location = |id: &String| source(sql.clone(), vec![text(id)], range);
+                sources.push(of(day, EventOrder::Company, Some(id), range));
+                let of_location =
+                    |id: &String| of(day, EventOrder::Location(EventScope::Location), Some(id), range);
                 sources.extend(locations.iter().map(of_location));
             }
-            (false, None, _) => sources.push(source(events_sql(day, EventOrder::Time), vec![], range)),
+            (false, None, _) => sources.push(of(day, EventOrder::Time, None, range)),
         }
     }
     Ok(sources)

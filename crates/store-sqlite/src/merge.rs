@@ -5,13 +5,13 @@ use domain::id::DeliveryId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
-use store::backend::merge::{Fetch, Merge, Step, Stream};
+use store::backend::merge::{Fetch, Merge, Passed, Step, Stream};
 pub(crate) use store::backend::merge::{KeyRange, STREAMS_MAX};
 use store::page::{Page, PageRequest};
 
 use crate::fault::Fault;
 
-/// What a stream is fetched from: selects place and key, newest first; ?1 place below, ?2 place from, ?3 how many,
+/// What a stream is fetched from: selects place, key and whether it fits, newest first; ?1 place below, ?2 place from, ?3 how many,
 /// ?4 … `filter`.
 #[derive(Debug)]
 pub(crate) struct Query {
@@ -38,10 +38,10 @@ impl<'c> Keys<'c> {
     }
 
     /// The next older key.
-    pub(crate) fn next(&mut self) -> Result<Option<i64>, Fault> {
+    pub(crate) fn next(&mut self) -> Result<Option<Passed>, Fault> {
         loop {
             let fetch = match self.merge.step() {
-                Step::Key(key) => return Ok(Some(key)),
+                Step::Key(passed) => return Ok(Some(passed)),
                 Step::End => return Ok(None),
                 Step::Fetch(fetch) => fetch,
             };
@@ -58,8 +58,8 @@ impl<'c> Keys<'c> {
         bits: impl Fn(&T) -> u128,
     ) -> Result<Page<T>, Fault> {
         let mut rows: Vec<T> = Vec::new();
-        while let Some(key) = self.next()? {
-            if let Some(row) = shown(self.conn, key)? {
+        while let Some(Passed { key, fits }) = self.next()? {
+            if fits && let Some(row) = shown(self.conn, key)? {
                 if rows.len() == request.limit {
                     let next = rows.last().map(bits);
                     return Ok(Page { rows, next });
@@ -74,10 +74,10 @@ impl<'c> Keys<'c> {
     }
 }
 
-fn rows(conn: &Connection, fetch: &Fetch<'_, Query>) -> Result<Vec<(i64, i64)>, Fault> {
+fn rows(conn: &Connection, fetch: &Fetch<'_, Query>) -> Result<Vec<(i64, i64, bool)>, Fault> {
     let mut select = conn.prepare_cached(&fetch.source.sql)?;
     let bounds = [fetch.range.high, fetch.range.low, fetch.rows as i64].map(Value::Integer);
     let values = params_from_iter(bounds.iter().chain(&fetch.source.filter));
-    let rows = select.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = select.query_map(values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -4,6 +4,8 @@
 use testkit::{Database, ManualClock};
 
 use super::{NOW, open};
+use store::backend::compared::Compared;
+
 use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queued_keys_sql};
 use crate::events::{EventOrder, Place, events_sql, undelivered_sql, unfinished_sql};
 use crate::{
@@ -123,9 +125,12 @@ fn statements() -> Vec<String> {
     let mut all: Vec<String> = fixed().into_iter().map(str::to_owned).collect();
     all.extend(sorted_by_an_index());
     for order in DeliveryOrder::ALL {
-        all.extend([ended_keys_sql(order), queued_keys_sql(order), held_keys_sql(order)]);
+        all.extend(Compared::ALL.map(|compared| ended_keys_sql(order, compared)));
+        all.extend([queued_keys_sql(order), held_keys_sql(order)]);
     }
-    all.push(events_sql(EventOrder::Locations(domain::event::EventScope::Company)));
+    for compared in &Compared::ALL[..2] {
+        all.push(events_sql(EventOrder::Locations(domain::event::EventScope::Company), *compared));
+    }
     all
 }
 
@@ -144,7 +149,7 @@ fn sorted_by_an_index() -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     for order in [DeliveryOrder::Time, DeliveryOrder::Location, DeliveryOrder::Event, DeliveryOrder::Status] {
-        listings.push(ended_keys_sql(order));
+        listings.extend(Compared::ALL.map(|compared| ended_keys_sql(order, compared)));
     }
     for order in [DeliveryOrder::Time, DeliveryOrder::Location, DeliveryOrder::Event] {
         listings.push(queued_keys_sql(order));
@@ -152,7 +157,9 @@ fn sorted_by_an_index() -> Vec<String> {
     for place in [Place::Anywhere, Place::OneLocation] {
         listings.extend([undelivered_sql(place), unfinished_sql(place)]);
     }
-    listings.extend([EventOrder::Time, EventOrder::Company].map(events_sql));
+    for order in [EventOrder::Time, EventOrder::Company] {
+        listings.extend(Compared::ALL[..2].iter().map(|compared| events_sql(order, *compared)));
+    }
     listings
 }
 

@@ -2,6 +2,7 @@
 
 use domain::event::EventScope;
 use rusqlite::Connection;
+use store::backend::compared::Compared;
 
 use super::World;
 use crate::audit::AuditOrder;
@@ -214,14 +215,13 @@ fn listings(day: i64) -> Vec<String> {
     let mut listings = vec![sessions::by_code_sql(), sessions::by_id_sql(), sessions::list_sql()];
     listings.extend([AuditOrder::Time, AuditOrder::Owner, AuditOrder::Object].map(audit::list_sql));
     for order in DeliveryOrder::ALL {
-        listings.push(ended_keys_sql(day, order));
+        listings.extend(Compared::ALL.map(|compared| ended_keys_sql(day, order, compared)));
         listings.push(queued_keys_sql(order));
         listings.extend(held_keys_sql(order));
     }
-    listings.extend(
-        [EventOrder::Time, EventOrder::Location(EventScope::Company), EventOrder::Company]
-            .map(|order| events_sql(day, order)),
-    );
+    for order in [EventOrder::Time, EventOrder::Location(EventScope::Company), EventOrder::Company] {
+        listings.extend(Compared::ALL[..2].iter().map(|compared| events_sql(day, order, *compared)));
+    }
     for place in [Place::Anywhere, Place::OneLocation] {
         listings.push(undelivered_sql(day, place));
         listings.push(unfinished_sql(place));

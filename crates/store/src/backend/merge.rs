@@ -36,13 +36,21 @@ impl KeyRange {
     }
 }
 
+/// A key on the way, and whether what it stands for may be wanted, as far as the source could tell. What is not wanted is
+/// counted and passed by, and never looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passed {
+    pub key: i64,
+    pub fits: bool,
+}
+
 /// One ordered stream of keys.
 #[derive(Debug)]
 pub struct Stream<S> {
     /// What it is fetched from; `None`: its keys were known from the start.
     source: Option<S>,
     range: KeyRange,
-    fetched: VecDeque<i64>,
+    fetched: VecDeque<Passed>,
     /// Nothing is left to fetch.
     dry: bool,
 }
@@ -56,13 +64,18 @@ impl<S> Stream<S> {
     pub fn of_keys(mut keys: Vec<i64>, range: KeyRange) -> Self {
         keys.retain(|key| range.holds(*key));
         keys.sort_unstable_by(|a, b| b.cmp(a));
-        Self { source: None, range, fetched: keys.into(), dry: true }
+        Self {
+            source: None,
+            range,
+            fetched: keys.into_iter().map(|key| Passed { key, fits: true }).collect(),
+            dry: true,
+        }
     }
 
     /// No key to come is larger; `None` at the end.
     fn bound(&self) -> Option<i64> {
         match self.fetched.front() {
-            Some(key) => Some(*key),
+            Some(passed) => Some(passed.key),
             None => (!self.dry && self.range.low < self.range.high).then(|| self.range.high - 1),
         }
     }
@@ -72,7 +85,7 @@ impl<S> Stream<S> {
 #[derive(Debug)]
 pub enum Step<'m, S> {
     /// The next older key.
-    Key(i64),
+    Key(Passed),
     /// Fetch this one's next rows, newest first, and hand them to [`Merge::fetched`].
     Fetch(Fetch<'m, S>),
     End,
@@ -120,29 +133,29 @@ impl<S> Merge<S> {
     pub fn step(&mut self) -> Step<'_, S> {
         while let Some((_, place)) = self.next.pop() {
             self.examined += 1;
-            let Some(key) = self.streams[place].fetched.pop_front() else {
+            let Some(passed) = self.streams[place].fetched.pop_front() else {
                 let stream = &self.streams[place];
                 let (range, rows) = (stream.range, self.chunk);
                 let source = stream.source.as_ref().expect("keys that are known are never fetched");
                 return Step::Fetch(Fetch { place, source, range, rows });
             };
             self.next.extend(self.streams[place].bound().map(|bound| (bound, place)));
-            if Some(key) != self.last {
-                self.last = Some(key);
-                return Step::Key(key);
+            if Some(passed.key) != self.last {
+                self.last = Some(passed.key);
+                return Step::Key(passed);
             }
         }
         Step::End
     }
 
-    /// What a [`Fetch`] brought: places and keys, newest first. The place orders the table; it is the key itself but where
-    /// a delivery's row stands for its event.
-    pub fn fetched(&mut self, place: usize, rows: impl IntoIterator<Item = (i64, i64)>) {
+    /// What a [`Fetch`] brought: places, keys and whether they fit, newest first. The place orders the table; it is the key
+    /// itself but where a delivery's row stands for its event.
+    pub fn fetched(&mut self, place: usize, rows: impl IntoIterator<Item = (i64, i64, bool)>) {
         let stream = &mut self.streams[place];
         let mut count = 0;
-        for (at, key) in rows {
+        for (at, key, fits) in rows {
             stream.range.high = at;
-            stream.fetched.push_back(key);
+            stream.fetched.push_back(Passed { key, fits });
             count += 1;
         }
         stream.dry = count < self.chunk;

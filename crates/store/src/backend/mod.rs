@@ -1,10 +1,11 @@
 //! What every backend needs below the traits: how values are written in columns, how a listing goes on, what memory
 //! holds, how a change is told to the audit log.
-//! It knows no SQL, asks nobody, and decides nothing that `domain` decides.
+//! It knows no SQL but the comparisons of a listing, asks nobody, and decides nothing that `domain` decides.
 
 pub mod changes;
 pub mod codec;
 pub mod columns;
+pub mod compared;
 pub mod counted;
 pub mod days;
 pub mod memory;
