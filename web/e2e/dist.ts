@@ -28,7 +28,8 @@ export async function fronted(server: string, folder: string): Promise<{ url: st
   return { url: `http://127.0.0.1:${(front.address() as AddressInfo).port}`, stop };
 }
 
-function passOn(server: string, request: http.IncomingMessage, response: http.ServerResponse) {
+/** The request as it came, and the answer as it comes. */
+export function passOn(server: string, request: http.IncomingMessage, response: http.ServerResponse) {
   const asked = http.request(server + request.url, { method: request.method ?? 'GET', headers: request.headers }, (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(response);

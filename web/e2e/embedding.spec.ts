@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from '@playwright/test';
 import { findings } from './axe';
 import { endpointFor, expect, newLocation, test, until, type Hoopoe, type Stop } from './hoopoe';
+import { site } from './tls';
 
 const HOST = fileURLToPath(new URL('../../docs/embedding/host.mjs', import.meta.url));
 const LOGO = fileURLToPath(new URL('../src/app/icon.svg', import.meta.url));
@@ -46,6 +47,42 @@ test('in the frame of an allowed page one signs in, sees the endpoints and chang
   // Loaded anew, the page brings a new link, and the person is in again.
   await page.reload();
   await expect(frame.getByRole('table', { name: 'Endpoints' })).toContainText('Disabled');
+});
+
+test.describe('over https, in the frame of another site', () => {
+  test.use({ ignoreHTTPSErrors: true });
+
+  test('the session’s cookie is kept for that site alone, and everything works with it', async ({ page, context, receiver, serve, stops }) => {
+    const hooks = await site('hooks.sender.example', stops);
+    const crm = await site('app.crm.example', stops);
+    const hoopoe = await serve('--public-url', hooks.origin, '--frame-ancestor', crm.origin);
+    hooks.lead(hoopoe.url);
+    const locationId = newLocation();
+    crm.lead(await hosting(hoopoe, stops, locationId));
+    await hoopoe.call('POST', '/v1/endpoints', { locationId, url: receiver.url, eventTypes: ['ContactCreate'], description: 'Books' });
+    await page.goto(crm.origin);
+    const frame = page.frameLocator('iframe[title="Webhooks"]');
+    const table = frame.getByRole('table', { name: 'Endpoints' });
+    await expect(table).toContainText('Healthy');
+    const [cookie, ...others] = await context.cookies();
+    expect(others).toEqual([]);
+    expect(cookie).toMatchObject({ name: '__Host-hoopoe_session', domain: 'hooks.sender.example', path: '/', httpOnly: true, secure: true, sameSite: 'None', partitionKey: 'https://crm.example' });
+    await table.getByRole('link').click();
+    await frame.getByRole('button', { name: 'Disable' }).click();
+    await frame.getByRole('dialog').getByRole('button', { name: 'Disable' }).click();
+    await expect(frame.getByText('Disabled: nothing is sent until you enable it.')).toBeVisible();
+    // The frame alone, loaded anew: no link signs anybody in, the cookie does.
+    const inside = page.frames().find((each) => each.url().startsWith(hooks.origin))!;
+    await inside.goto(inside.url());
+    await expect(frame.getByRole('button', { name: 'Enable' })).toBeVisible();
+    // The whole page: its new link's session takes the old one's place.
+    await page.reload();
+    await expect(table).toContainText('Disabled');
+    expect((await context.cookies()).map(({ value }) => value)).not.toContain(cookie!.value);
+    // At the same address outside of the frame nobody is signed in.
+    await page.goto(hooks.origin);
+    await expect(page.getByRole('heading', { name: 'You are not signed in' })).toBeVisible();
+  });
 });
 
 test('a page that was not allowed gets an empty frame from the browser', async ({ page, faults, serve, stops }) => {
