@@ -40,6 +40,7 @@ test('pictures of every page', async ({ hoopoe, receiver, signIn, page }) => {
         await expect(page.locator('h1, h2').first()).toBeVisible();
         await expect(page.getByText(/^Loading /)).toHaveCount(0);
         await expect(page.getByText('Connecting…')).toHaveCount(0);
+        if (name === 'test') await expect(page.locator('textarea')).toHaveCount(0);
         if (name === 'signing') await expect(page.getByRole('tab').first()).toBeVisible();
         // The frame beside the page is as tall as the window: so the window is made as tall as the page.
         const whole = await page.evaluate(() => document.documentElement.scrollHeight);
@@ -84,6 +85,11 @@ async function filled(hoopoe: Hoopoe, receiver: Receiver): Promise<Record<Place,
 
 /** As the page would be a day later, in the world. */
 async function dressed(page: Page, receiver: Receiver, ids: Record<Place, string>) {
+  // A stream that says nothing: what it told would show the receivers as they are.
+  await page.addInitScript(() => {
+    const own = window.fetch;
+    window.fetch = (asked, ...rest) => (asked instanceof Request && new URL(asked.url).pathname === '/v1/stream' ? Promise.resolve(new Response(new ReadableStream())) : own(asked, ...rest));
+  });
   const origin = receiver.url.replace('/hook', '');
   await page.route(/\/v1\/(endpoints|deliveries|events|system|audit)/, async (route) => {
     if (/\/stats\?/.test(route.request().url())) return route.fulfill({ json: dayOf(route.request().url(), ids) });

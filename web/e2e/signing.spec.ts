@@ -14,7 +14,7 @@ test('a secret is rotated: both are shown, the grace counts down, the new one is
   await page.getByLabel('Grace period').selectOption({ label: '1 hour' });
   await page.getByRole('dialog').getByRole('button', { name: 'Rotate' }).click();
   await expect(page.getByLabel('Previous secret', { exact: true })).toHaveText(endpoint.secret);
-  await expect(page.getByText(/Grace period: 59 min \d+ s left/)).toBeVisible();
+  await expect(page.getByText(/Grace period: 59\smin\s\d+\ss left/)).toBeVisible();
 
   const plain = ({ body, headers }: (typeof receiver.requests)[number], secret: string) => createHmac('sha256', secret).update(body).digest('hex') === headers['x-wl-signature'];
   await hoopoe.call('POST', `/v1/endpoints/${endpoint.id}/test`);

@@ -9,7 +9,7 @@ import { Toasts } from '~/ui/toast';
 import { applyAccent } from './brand';
 import { isEmbedded } from './embed';
 import { SignOut } from '~/features/sessions/end';
-import { useBrand, useSigned, type Signed } from './session';
+import { OWNER_WORDS, useBrand, useSigned, type Signed } from './session';
 
 interface Place {
   to: string;
@@ -141,7 +141,7 @@ function Who() {
   const { owner, mayManage, session } = useSigned();
   return (
     <div className="border-t border-line px-4 py-3 text-xs text-soft">
-      <p className="font-semibold text-ink">{owner.kind === 'platform' ? 'Operator' : `${owner.kind.charAt(0).toUpperCase()}${owner.kind.slice(1)}`}</p>
+      <p className="font-semibold text-ink">{owner.kind === 'platform' ? 'Operator' : OWNER_WORDS[owner.kind]}</p>
       {owner.id && (
         <p className="mono truncate text-xs">
           <Stranger text={owner.id} />
@@ -161,30 +161,35 @@ function Who() {
 export function Trail({ here, up = [] }: { here: string; up?: { to: string; label: string }[] }) {
   return (
     <nav aria-label="Breadcrumb">
-      <ol className="flex flex-wrap items-center gap-x-1 gap-y-0.5 text-sm text-soft">
+      {/* On a phone one line: the way up, without the page's own name, which is its heading. */}
+      <ol className="flex items-center gap-x-1 text-sm whitespace-nowrap text-soft">
         {['Settings', 'Integrations'].map((label) => (
           <li key={label} className="flex items-center gap-1 max-sm:hidden">
-            {label} <Icon name="right" className="size-3 text-faint" />
+            {label} <Step />
           </li>
         ))}
-        <li className="flex items-center gap-1">
+        <li>
           <Link to="/" className="hover:text-ink hover:underline">
             Webhooks
           </Link>
-          <Icon name="right" className="size-3 text-faint" />
         </li>
         {up.map(({ to, label }) => (
-          <li key={to} className="flex min-w-0 items-center gap-1">
+          <li key={to} className="flex items-center gap-1 min-w-0">
+            <Step />
             <Link to={to} className="max-w-64 truncate hover:text-ink hover:underline">
               {label}
             </Link>
-            <Icon name="right" className="size-3 text-faint" />
           </li>
         ))}
-        <li aria-current="page" className="max-w-72 truncate text-ink">
-          {here}
+        <li aria-current="page" className="flex min-w-0 items-center gap-1 text-ink max-sm:hidden">
+          <Step />
+          <span className="max-w-72 truncate">{here}</span>
         </li>
       </ol>
     </nav>
   );
+}
+
+function Step() {
+  return <Icon name="right" className="size-3 text-faint" />;
 }

@@ -15,6 +15,13 @@ export interface Owner {
   id: string | null;
 }
 
+export const OWNER_WORDS: Record<OwnerKind, string> = { platform: 'Platform', company: 'Company', location: 'Location', app: 'App' };
+
+/** In the order in which they give more. */
+const PERMISSIONS = ['view', 'manage', 'publish'];
+
+export const permissionWords = (held: readonly string[]) => PERMISSIONS.filter((permission) => held.includes(permission)).join(', ');
+
 export interface Signed {
   session: CurrentSession;
   owner: Owner;

@@ -23,7 +23,7 @@ export function Badge({ tone, icon, title, children }: {
   return (
     <span
       title={title}
-      className={`inline-flex h-6 items-center gap-1 rounded-md px-2 text-xs font-semibold whitespace-nowrap ${TONES[tone]}`}
+      className={`inline-flex h-6 items-center gap-1 rounded-md px-2 align-middle text-xs font-semibold whitespace-nowrap ${TONES[tone]}`}
     >
       {icon && <Icon name={icon} className="size-3.5" />}
       {children}

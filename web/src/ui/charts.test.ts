@@ -27,3 +27,8 @@ test.each([
   expect(named.length).toBeLessThanOrEqual(10);
   expect(new Set(named.map(([, text]) => text)).size).toBe(named.length);
 });
+
+test('few labels are still two where there is room', () => {
+  const points = Array.from({ length: 120 }, (_, index) => ({ at: new Date(Date.UTC(2026, 4, 4, 5, 57) + index * 5_000).toISOString(), values: {} }));
+  expect(axisTimes(points, 4)).toHaveLength(2);
+});

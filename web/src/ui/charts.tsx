@@ -1,6 +1,7 @@
 // Bars and lines by hand: small, drawn on the page's own colours, each with its numbers as a table for who cannot see it.
 
 import { useLayoutEffect, useRef, useState, type CSSProperties, type ReactNode } from 'react';
+import { Disclosure } from './disclosure';
 import { count } from './format';
 
 export interface Series {
@@ -25,7 +26,7 @@ interface ChartProps {
   height?: number;
 }
 
-/** Of a step, what the last label needs to its right. */
+/** Of a label's share of the width, what the last one needs to its right. */
 const LABEL_ROOM = 0.6;
 const FIRST_WIDTH = 480;
 const LEFT = 52;
@@ -208,8 +209,7 @@ function Lines({ points, series, x, y }: Marks) {
 function NumbersTable({ label, series, points, format }: { label: string; series: Series[]; points: Point[]; format: (value: number) => string }) {
   const filled = points.filter((point) => series.some(({ key }) => (point.values[key] ?? 0) > 0));
   return (
-    <details className="text-xs text-soft">
-      <summary className="inline-flex h-6 items-center hover:text-ink">Numbers as a table</summary>
+    <Disclosure className="text-xs text-soft" head="Numbers as a table" headClassName="h-6 hover:text-ink">
       <div className="mt-1 max-h-56 overflow-auto" tabIndex={0} role="region" aria-label={`${label}: numbers`}>
         <table className="w-full border-collapse text-left">
           <caption className="sr-only">{label}</caption>
@@ -234,7 +234,7 @@ function NumbersTable({ label, series, points, format }: { label: string; series
         </table>
         {filled.length === 0 && <p>Nothing in this time.</p>}
       </div>
-    </details>
+    </Disclosure>
   );
 }
 
@@ -259,7 +259,7 @@ export function axisTimes(points: Point[], labels: number): [number, string][] {
   const step = STEPS.find((size) => size >= bucket && whole / size <= Math.max(labels, 1)) ?? whole;
   const offset = new Date(times[0] ?? 0).getTimezoneOffset() * MINUTE;
   const turn = (time: number) => Math.floor((time - offset) / step);
-  const last = times.length - (step / bucket) * LABEL_ROOM;
+  const last = times.length - (times.length / Math.max(labels, 1)) * LABEL_ROOM;
   return times.flatMap((time, index): [number, string][] =>
     index <= last && turn(time) !== turn(index > 0 ? times[index - 1]! : time - bucket) ? [[index, axisLabel(points[index]!.at, isLong(points))]] : [],
   );
@@ -274,7 +274,6 @@ function axisLabel(at: string, withDay: boolean): string {
   const time = new Date(at);
   return withDay ? `${day.format(time)} ${hour.format(time)}` : hour.format(time);
 }
-
 
 /** A row's day at a glance. The words beside it carry what it says. */
 const SPARK_BARS = 24;

@@ -52,24 +52,24 @@ function Coloured({ text }: { text: string }) {
   );
 }
 
-const PRE = 'mono overflow-auto rounded-md border border-line bg-sunk p-3 whitespace-pre-wrap [overflow-wrap:anywhere] [unicode-bidi:isolate]';
+const PRE = 'mono scrolls rounded-md border border-line p-3 whitespace-pre-wrap [overflow-wrap:anywhere] [unicode-bidi:isolate]';
 
 /** A command or a program, with a button that copies it. */
 export function CodeBlock({ text, label, tall = false }: { text: string; label: string; tall?: boolean }) {
-  const isWide = text.split('\n').some((line) => line.length > WIDE_CHARACTERS);
+  const hasRoom = text.length <= WIDE_CHARACTERS && !text.includes('\n');
   return (
     <div className="relative flex flex-col gap-1">
-      {/* Where lines may be longer than the room, the button has a place of its own. */}
+      {/* Only beside one short line has the button a place; it is above all others. */}
       <pre
         dir="ltr"
         tabIndex={0}
         role="region"
         aria-label={label}
-        className={`mono overflow-auto rounded-md border border-line bg-sunk p-3 text-left ${isWide ? '' : 'sm:pr-24'} ${tall ? 'max-h-[32rem]' : 'max-h-96'}`}
+        className={`mono scrolls rounded-md border border-line p-3 text-left ${hasRoom ? 'sm:pr-24' : ''} ${tall ? 'max-h-[32rem]' : 'max-h-96'}`}
       >
         {text}
       </pre>
-      <div className={`order-first self-end ${isWide ? '' : 'sm:absolute sm:top-1.5 sm:right-3'}`}>
+      <div className={`order-first self-end ${hasRoom ? 'sm:absolute sm:top-1.5 sm:right-1.5' : ''}`}>
         <CopyButton text={text} />
       </div>
     </div>

@@ -37,7 +37,7 @@ export function Field({ label, hint, faults = [], optional = false, children }: 
 
 export function Faults({ id, faults }: { id?: string; faults: string[] }) {
   return (
-    <div id={id} aria-live="polite">
+    <div id={id} aria-live="polite" className="empty:absolute">
       {faults.map((fault) => (
         <p key={fault} className="flex gap-1.5 text-sm text-bad">
           <Icon name="alert" className="mt-0.5" />

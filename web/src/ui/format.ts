@@ -1,4 +1,4 @@
-// Numbers, spans and moments as people read them.
+// Numbers, spans and moments as people read them. No line breaks between a number and its unit.
 
 const NUMBER = new Intl.NumberFormat('en');
 const COMPACT = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
@@ -9,16 +9,16 @@ export const plural = (value: number, one: string, many = `${one}s`) => `${count
 
 /** Never 100 % while something failed, nor 0 % while something succeeded. */
 export function percent(rate: number): string {
-  if (rate >= 1) return '100 %';
-  if (rate <= 0) return '0 %';
+  if (rate >= 1) return '100\u00a0%';
+  if (rate <= 0) return '0\u00a0%';
   const value = Math.min(Math.max(rate * 100, 0.1), 99.9);
-  return `${value.toFixed(value < 10 || value > 99 ? 1 : 0)} %`;
+  return `${value.toFixed(value < 10 || value > 99 ? 1 : 0)}\u00a0%`;
 }
 
 export function milliseconds(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 1_000) return `${Math.round(ms)}\u00a0ms`;
   const seconds = ms / 1_000;
-  return `${seconds < 10 ? Number(seconds.toFixed(1)) : Math.round(seconds)} s`;
+  return `${seconds < 10 ? Number(seconds.toFixed(1)) : Math.round(seconds)}\u00a0s`;
 }
 
 export function bytes(size: number): string {
@@ -29,7 +29,7 @@ export function bytes(size: number): string {
     value /= 1_024;
     unit += 1;
   }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)}\u00a0${units[unit]}`;
 }
 
 const SPANS = [
@@ -46,10 +46,10 @@ export function span(seconds: number): string {
   for (const [unit, size] of SPANS) {
     const whole = Math.floor(rest / size);
     rest -= whole * size;
-    if (whole > 0) parts.push(`${whole} ${unit}`);
+    if (whole > 0) parts.push(`${whole}\u00a0${unit}`);
     if (parts.length === 2 || (parts.length === 1 && whole === 0)) break;
   }
-  return parts.join(' ') || '0 s';
+  return parts.join('\u00a0') || '0\u00a0s';
 }
 
 /** `2 min ago`, `in 5 s`; `just now` below five seconds. */
@@ -57,7 +57,7 @@ export function ago(at: number, now: number): string {
   const seconds = Math.round((now - at) / 1_000);
   if (Math.abs(seconds) < 5) return seconds < 0 ? 'in a moment' : 'just now';
   const [unit, size] = SPANS.find(([, length]) => Math.abs(seconds) >= length) ?? SPANS[3];
-  const text = `${Math.floor(Math.abs(seconds) / size)} ${unit}`;
+  const text = `${Math.floor(Math.abs(seconds) / size)}\u00a0${unit}`;
   return seconds < 0 ? `in ${text}` : `${text} ago`;
 }
 
@@ -67,10 +67,10 @@ const clock = new Intl.DateTimeFormat('en-GB', CLOCK);
 const dayAndClock = new Intl.DateTimeFormat('en-GB', { ...DAY, ...CLOCK });
 const yearAndClock = new Intl.DateTimeFormat('en-GB', { ...DAY, year: 'numeric', ...CLOCK });
 
-/** In the reader's zone, as short as it can be understood. */
-export function moment(at: number, now: number): string {
+/** In the reader's zone, as short as it can be understood; with its day also today where `dated`. */
+export function moment(at: number, now: number, dated = false): string {
   const [then, today] = [new Date(at), new Date(now)];
-  if (then.toDateString() === today.toDateString()) return clock.format(then);
+  if (!dated && then.toDateString() === today.toDateString()) return clock.format(then);
   return (then.getFullYear() === today.getFullYear() ? dayAndClock : yearAndClock).format(then).replace(',', '');
 }
 

@@ -46,7 +46,7 @@ export function ProblemNote({ error, retry, hide = [] }: { error: unknown; retry
       role="alert"
       title={problem.title}
       action={
-        retry && (
+        retry && problem.status !== 404 && (
           <Button small icon="retry" onClick={retry}>
             Try again
           </Button>

@@ -18,7 +18,7 @@ export function Page({ title, intro, actions, children, top }: {
       <header className="flex flex-wrap items-start justify-between gap-x-4 gap-y-3">
         <div className="min-w-0 flex-1 basis-64">
           <h1 className="text-xl font-semibold tracking-[-0.01em] [overflow-wrap:anywhere]">{title}</h1>
-          {intro && <div className="mt-1 max-w-3xl text-pretty text-soft">{intro}</div>}
+          {intro && <div className="mt-1 max-w-4xl text-pretty text-soft">{intro}</div>}
         </div>
         {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
       </header>
@@ -53,9 +53,9 @@ export function Facts({ rows }: { rows: (readonly [label: string, value: ReactNo
     <dl className="grid grid-cols-1 gap-x-4 gap-y-0.5 sm:grid-cols-[9rem_1fr] sm:gap-y-2">
       {rows.map((row) =>
         row ? (
-          <div key={row[0]} className="contents">
+          <div key={row[0]} className="group contents">
             <dt className="text-soft">{row[0]}</dt>
-            <dd className="min-w-0 [overflow-wrap:anywhere] max-sm:mb-2">{row[1]}</dd>
+            <dd className="min-w-0 [overflow-wrap:anywhere] max-sm:group-not-last:mb-2">{row[1]}</dd>
           </div>
         ) : null,
       )}

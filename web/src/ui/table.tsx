@@ -4,7 +4,7 @@ import { flexRender, getCoreRowModel, getSortedRowModel, useReactTable, type Col
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useEffectEvent, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { Button } from './button';
-import { count } from './format';
+import { plural } from './format';
 import { Icon, Spinner } from './icon';
 
 declare module '@tanstack/react-table' {
@@ -188,7 +188,7 @@ function More({ more, shown, last }: { more: NonNullable<TableProps<unknown>['mo
           Load more
         </Button>
       ) : (
-        <span>{shown === 1 ? 'One row, the only one' : `${count(shown)} rows, that is all`}</span>
+        <span>{plural(shown, 'row')} in all</span>
       )}
     </div>
   );

@@ -27,11 +27,12 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
 
-export function Time({ at }: { at: string }) {
+/** Alone it needs its day; in a list the day of today goes without saying. */
+export function Time({ at, dated = false }: { at: string; dated?: boolean }) {
   const time = Date.parse(at);
   return (
     <time dateTime={at} title={utc(time)} className="whitespace-nowrap">
-      {moment(time, now)}
+      {moment(time, now, dated)}
     </time>
   );
 }

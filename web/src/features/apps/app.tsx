@@ -11,6 +11,7 @@ import { useSigned } from '~/app/session';
 import { Button, ButtonLink } from '~/ui/button';
 import { Stranger } from '~/ui/code';
 import { ConfirmButton, DialogActions } from '~/ui/dialog';
+import { Disclosure } from '~/ui/disclosure';
 import { Check, Faults, Field } from '~/ui/field';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Card, Facts, Page } from '~/ui/page';
@@ -87,9 +88,9 @@ function AppForm({ id, app }: { id: string; app: App | undefined }) {
       <Field label="Name" optional faults={problem?.at('/name') ?? []}>
         {(tied) => <input {...tied} className="input" maxLength={256} value={name} onChange={(event) => setName(event.target.value)} />}
       </Field>
-      <Check label="Holds every OAuth scope" hint="Else it gets only the event types whose scope is listed." checked={holdsAll} onChange={(event) => setHoldsAll(event.target.checked)} />
+      <Check label="Holds every OAuth scope" hint="Otherwise it gets only the event types whose scope is listed." checked={holdsAll} onChange={(event) => setHoldsAll(event.target.checked)} />
       {!holdsAll && (
-        <Field label="Scopes" faults={problem?.at('/scopes', { below: true }) ?? []} hint={<>One a line. The catalogue asks for: <code className="text-xs">{known.join(', ')}</code></>}>
+        <Field label="Scopes" faults={problem?.at('/scopes', { below: true }) ?? []} hint={<KnownScopes scopes={known} />}>
           {(tied) => <textarea {...tied} className="input mono min-h-28" spellCheck={false} value={scopes} onChange={(event) => setScopes(event.target.value)} />}
         </Field>
       )}
@@ -100,6 +101,17 @@ function AppForm({ id, app }: { id: string; app: App | undefined }) {
         </Button>
       </DialogActions>
     </form>
+  );
+}
+
+function KnownScopes({ scopes }: { scopes: string[] }) {
+  return (
+    <>
+      One per line.
+      <Disclosure head={`The ${scopes.length} that event types need`}>
+        <code className="block text-xs [overflow-wrap:anywhere]">{scopes.join(', ')}</code>
+      </Disclosure>
+    </>
   );
 }
 
@@ -146,7 +158,7 @@ function InstallForm({ id }: { id: string }) {
   return (
     <>
       <form onSubmit={submit} noValidate className="flex flex-wrap items-center gap-2">
-        <select aria-label="Install in" className="input w-auto" value={kind} onChange={(event) => setKind(event.target.value as 'location' | 'company')}>
+        <select aria-label="Install in" className="input sm:w-auto" value={kind} onChange={(event) => setKind(event.target.value as 'location' | 'company')}>
           <option value="location">location</option>
           <option value="company">company</option>
         </select>

@@ -55,7 +55,7 @@ export function AuditPage() {
       {list.error && <ProblemNote error={list.error} retry={() => void list.refetch()} />}
       {list.data && rows.length === 0 && (
         <div className="card">
-          <Empty icon="audit" title="No entry fits" action={<Button onClick={() => void navigate({ search: {} })}>Clear the filters</Button>} />
+          <Empty icon="audit" title="No entry matches" action={<Button onClick={() => void navigate({ search: {} })}>Clear the filters</Button>} />
         </div>
       )}
       {rows.length > 0 && (
@@ -84,7 +84,7 @@ function columnsFor(showsOwner: boolean, show: (entry: AuditEntry) => void): Col
             {ACTION_WORDS[original.action] ?? original.action}
           </button>
           <p className="text-xs text-soft">
-            {original.object.type} <code className="text-xs">{original.object.id}</code>
+            {original.object.type.replace('api-key', 'API key')} <code className="text-xs">{original.object.id}</code>
           </p>
         </>
       ),
@@ -92,7 +92,7 @@ function columnsFor(showsOwner: boolean, show: (entry: AuditEntry) => void): Col
     { id: 'actor', header: 'Who', cell: ({ row: { original } }) => <Actor entry={original} /> },
     showsOwner && {
       id: 'owner',
-      header: 'Whose',
+      header: 'Owner',
       meta: { className: 'text-soft on-phone-none' },
       cell: ({ row: { original } }) => {
         const owner = ownerOf(original);
@@ -110,7 +110,7 @@ function columnsFor(showsOwner: boolean, show: (entry: AuditEntry) => void): Col
 }
 
 function Actor({ entry: { actor } }: { entry: AuditEntry }) {
-  const words = { 'platform-key': "The operator's key", 'api-key': 'API key', session: 'Session', system: 'Hoopoe itself' }[actor.type];
+  const words = { 'platform-key': "The operator's key", 'api-key': 'API key', session: 'Session', system: 'The server itself' }[actor.type];
   return (
     <span>
       {words} {actor.name && <Stranger text={actor.name} className="text-soft" />}
@@ -124,7 +124,7 @@ function Entry({ entry }: { entry: AuditEntry }) {
     <>
       <Facts
         rows={[
-          ['When', <Time key="at" at={entry.at} />],
+          ['When', <Time key="at" at={entry.at} dated />],
           ['Who', <span key="who"><Actor entry={entry} /> {entry.actor.id && <code className="text-xs">{entry.actor.id}</code>}</span>],
           ['From', entry.address ?? 'Not told'],
           ['Object', entry.object.type === 'endpoint' ? <Link key="object" to="/endpoints/$id" params={{ id: entry.object.id }} className="link mono">{entry.object.id}</Link> : <code key="object">{entry.object.id}</code>],

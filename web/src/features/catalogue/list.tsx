@@ -23,13 +23,13 @@ export function CataloguePage() {
   return (
     <Page title="Event catalogue" top={<Trail here="Event catalogue" />} intro={data && `${plural(data.length, 'event type')}, each with its fields, an example and types for your language.`}>
       <FilterBar>
-        <SearchField label="Search name, title, category or what fires it" value={q} onChange={search} />
+        <SearchField label="Search the event types" value={q} onChange={search} />
       </FilterBar>
       {isPending && <Loading what="the catalogue" />}
       {error && <ProblemNote error={error} retry={() => void refetch()} />}
       {data && groups.length === 0 && (
         <div className="card">
-          <Empty icon="search" title="No event type fits" action={<Button onClick={() => search('')}>Clear the search</Button>} />
+          <Empty icon="search" title="No event type matches" action={<Button onClick={() => search('')}>Clear the search</Button>} />
         </div>
       )}
       {groups.map(([category, types]) => (

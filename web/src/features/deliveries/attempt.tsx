@@ -24,7 +24,7 @@ export function AttemptView({ attempt, requestBody, open, isTest = false }: {
         <button
           type="button"
           aria-expanded={isOpen}
-          className="flex min-h-12 w-full flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2 text-left hover:bg-sunk"
+          className="flex min-h-12 w-full flex-wrap items-center gap-x-2 gap-y-1 px-4 py-2 text-left sm:gap-x-3 hover:bg-sunk"
           onClick={() => setOpen(!isOpen)}
         >
           <Icon name={isOpen ? 'down' : 'right'} className="text-soft" />
@@ -87,8 +87,9 @@ const PHASES = [
 ] as const;
 
 function Timings({ attempt }: { attempt: Attempt }) {
-  const phases = PHASES.map(([key, label, colour]) => ({ label, colour, ms: attempt.timings[key] ?? null }));
-  const isKept = attempt.timings.waitMs != null && phases.slice(0, 3).every(({ ms }) => ms === null);
+  const all = PHASES.map(([key, label, colour]) => ({ label, colour, ms: attempt.timings[key] ?? null }));
+  const isKept = attempt.timings.waitMs != null && all.slice(0, 3).every(({ ms }) => ms === null);
+  const phases = isKept ? all.slice(3) : all;
   const total = Math.max(attempt.durationMs, phases.reduce((sum, { ms }) => sum + (ms ?? 0), 0), 1);
   return (
     <div className="flex flex-col gap-1.5">

@@ -67,8 +67,8 @@ export function DeliveryPage() {
             ['Receiver', url ? <Link key="url" to="/endpoints/$id" params={{ id: delivery.endpointId }} className="link">{url}</Link> : <code key="id">{delivery.endpointId}</code>],
             ['Event', delivery.trigger === 'test' ? <span key="event"><code>{delivery.eventId}</code> (a test, not among the events)</span> : <Link key="event" to="/events/$id" params={{ id: delivery.eventId }} className="link mono">{delivery.eventId}</Link>],
             ['Sent because of', delivery.retryOf ? <span key="retry">{TRIGGER_WORDS[delivery.trigger]}, of <Link to="/deliveries/$id" params={{ id: delivery.retryOf }} className="link mono">{delivery.retryOf}</Link></span> : TRIGGER_WORDS[delivery.trigger]],
-            ['Created', <Time key="created" at={delivery.createdAt} />],
-            delivery.completedAt !== null && ['Finished', <span key="done"><Time at={delivery.completedAt} />, after {lasted(delivery.createdAt, delivery.completedAt)}</span>],
+            ['Created', <Time key="created" at={delivery.createdAt} dated />],
+            delivery.completedAt !== null && ['Finished', <span key="done"><Time at={delivery.completedAt} dated />, after {lasted(delivery.createdAt, delivery.completedAt)}</span>],
           ]}
         />
       </Card>

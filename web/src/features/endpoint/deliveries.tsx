@@ -144,7 +144,7 @@ function NoDeliveries({ id, isFiltered, clear }: { id: string; isFiltered: boole
   if (isFiltered) {
     return (
       <div className="card">
-        <Empty icon="search" title="No delivery fits" action={<Button onClick={clear}>Clear the filters</Button>} />
+        <Empty icon="search" title="No delivery matches" action={<Button onClick={clear}>Clear the filters</Button>} />
       </div>
     );
   }

@@ -68,7 +68,7 @@ export function Explain({ endpointId }: { endpointId: string }) {
 
 function Findings({ report, error }: { report: SignatureVerdict | undefined; error: unknown }) {
   return (
-    <div className="mt-4 flex flex-col gap-2" aria-live="polite">
+    <div className="mt-4 flex flex-col gap-2 empty:mt-0" aria-live="polite">
       {isMissingRoute(error) ? (
         <Note title="This server cannot explain signatures yet">
           <p className="mb-2">The command line can:</p>

@@ -5,7 +5,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { Outcome } from '~/api/client';
 import { WINDOWS, type EndpointStats, type StatsWindow } from '~/api/live';
 import { endpointQuery, statsQuery } from '~/api/queries';
-import { ownerOf } from '~/app/session';
+import { ownerOf, OWNER_WORDS } from '~/app/session';
 import { OUTCOMES } from '~/ui/badge';
 import { ButtonLink } from '~/ui/button';
 import { Chart, Stat, type Series } from '~/ui/charts';
@@ -19,11 +19,13 @@ const route = getRouteApi('/endpoints/$id/');
 
 const WINDOW_WORDS: Record<StatsWindow, string> = { '1h': '1 hour', '24h': '24 hours', '7d': '7 days', '30d': '30 days' };
 
+const NETWORK: Series = { key: 'network', label: 'Network', colour: 'var(--chart-network)' };
+
 export const OUTCOME_SERIES: Series[] = [
   { key: 'succeeded', label: 'Succeeded', colour: 'var(--ok-mark)' },
   { key: 'http-error', label: 'HTTP error', colour: 'var(--chart-http)' },
   { key: 'timeout', label: 'Timeout', colour: 'var(--chart-timeout)' },
-  { key: 'network', label: 'Network', colour: 'var(--chart-network)' },
+  NETWORK,
   { key: 'blocked', label: 'Blocked', colour: 'var(--chart-blocked)' },
 ];
 
@@ -116,7 +118,7 @@ function Failures({ stats }: { stats: EndpointStats }) {
               <strong className="font-medium">{OUTCOMES[outcome].word}</strong> <span className="text-sm text-soft">{OUTCOMES[outcome].says}</span>
             </span>
             <span className="h-2 overflow-hidden rounded-full bg-sunk max-sm:col-span-2 max-sm:row-start-2" aria-hidden="true">
-              <span className="block h-full rounded-full bg-bad-mark" style={{ width: `${(value / all) * 100}%` }} />
+              <span className="block h-full rounded-full" style={{ width: `${(value / all) * 100}%`, background: colourOf(outcome) }} />
             </span>
             <span className="text-right">{plural(value, 'attempt')}</span>
           </li>
@@ -125,6 +127,9 @@ function Failures({ stats }: { stats: EndpointStats }) {
     </Card>
   );
 }
+
+/** As in the chart above it. */
+const colourOf = (outcome: Outcome) => (OUTCOME_SERIES.find(({ key }) => key === outcome) ?? NETWORK).colour;
 
 function About({ id }: { id: string }) {
   const { data: endpoint } = useQuery(endpointQuery(id));
@@ -136,12 +141,12 @@ function About({ id }: { id: string }) {
       <Facts
         rows={[
           ['Id', <code key="id">{endpoint.id}</code>],
-          [`Of the ${owner.kind}`, <code key="owner">{owner.id}</code>],
+          [OWNER_WORDS[owner.kind], <code key="owner">{owner.id}</code>],
           ['Events', endpoint.eventTypes.includes('*') ? 'All events, also future ones' : <TypeLinks key="types" types={endpoint.eventTypes} />],
-          ['Retries', `Hoopoe ${scheduleWords(endpoint.retrySchedule ?? DEFAULT_SCHEDULE)}${endpoint.retrySchedule ? '' : ', unless the operator set another schedule'}`],
+          ['Retries', `${scheduleWords(endpoint.retrySchedule ?? DEFAULT_SCHEDULE)}${endpoint.retrySchedule ? '' : ', unless the operator set another schedule'}`],
           ['Headers', headers.length ? <code key="headers">{headers.join(', ')}</code> : 'None of its own'],
-          ['Created', <Time key="created" at={endpoint.createdAt} />],
-          ['Changed', <Time key="changed" at={endpoint.updatedAt} />],
+          ['Created', <Time key="created" at={endpoint.createdAt} dated />],
+          ['Changed', <Time key="changed" at={endpoint.updatedAt} dated />],
         ]}
       />
     </Card>

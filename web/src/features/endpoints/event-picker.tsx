@@ -18,7 +18,13 @@ export function EventPicker({ value, onChange, faults }: PickerProps) {
   const { data, error, isPending, refetch } = useQuery(eventTypesQuery);
   const [search, setSearch] = useState('');
   const all = value.includes('*');
-  const groups = useMemo(() => byCategory(data ?? [], search), [data, search]);
+  // What was chosen when the page was opened comes first, and stays where it is.
+  const [first] = useState(value);
+  const groups = useMemo(() => {
+    const isFirst = ([, types]: [string, EventType[]]) => types.some(({ type }) => first.includes(type));
+    const all = byCategory(data ?? [], search);
+    return [...all.filter(isFirst), ...all.filter((group) => !isFirst(group))];
+  }, [data, search, first]);
   const chosen = new Set(value);
   const set = (types: string[], on: boolean) => {
     const next = new Set(value);
@@ -82,14 +88,14 @@ function Category({ category, types, chosen, set }: {
         <p className="eyebrow">
           {category} <span className="font-normal">{on > 0 && `${on}/${names.length}`}</span>
         </p>
-        <Button small look="quiet" aria-label={`${isAll ? 'Clear' : 'Select all of'} ${category}`} onClick={() => set(names, !isAll)}>
+        <Button small look="quiet" className="-mr-2" aria-label={`${isAll ? 'Clear' : 'Select all of'} ${category}`} onClick={() => set(names, !isAll)}>
           {isAll ? 'Clear' : 'Select all'}
         </Button>
       </div>
       <ul>
         {types.map((type) => (
           <li key={type.type}>
-            <label className="flex items-start gap-2 rounded px-1 py-1 hover:bg-sunk" title={type.summary}>
+            <label className="-mx-1 flex items-start gap-2 rounded px-1 py-1 hover:bg-sunk" title={type.summary}>
               <input
                 type="checkbox"
                 className="mt-0.5 size-4 shrink-0 accent-(--accent)"

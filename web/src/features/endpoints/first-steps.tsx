@@ -9,7 +9,7 @@ export function FirstSteps({ action }: { action: ReactNode }) {
   const ownerPart = owner.id ? `"${owner.kind}Id": "${owner.id}"` : '"locationId": "ve9EPM428h8vShlRW1KT"';
   const command = `curl -s ${location.origin}/v1/endpoints \\
   -H "authorization: Bearer $HOOPOE_API_KEY" -H 'content-type: application/json' \\
-  -d '{${ownerPart}, "url": "https://hooks.example.com/hoopoe", "eventTypes": ["ContactCreate"]}'`;
+  -d '{${ownerPart}, "url": "https://hooks.example.com/webhooks", "eventTypes": ["ContactCreate"]}'`;
   return (
     <section className="card flex flex-col gap-5 p-6">
       <div>

@@ -5,6 +5,7 @@ import { asProblem, type Problem } from '~/api/problem';
 import { useBrand, type OwnerKind } from '~/app/session';
 import { Button } from '~/ui/button';
 import { DialogActions } from '~/ui/dialog';
+import { Disclosure } from '~/ui/disclosure';
 import { Check, Field } from '~/ui/field';
 import { ProblemNote } from '~/ui/notes';
 import { EventPicker } from './event-picker';
@@ -86,7 +87,7 @@ export function EndpointForm({ start, ownerField, ownerKind, save, submitLabel, 
             autoComplete="off"
             spellCheck={false}
             className="input"
-            placeholder="https://hooks.example.com/hoopoe"
+            placeholder="https://hooks.example.com/webhooks"
             value={draft.url}
             onBlur={() => setLeft(true)}
             onChange={(event) => {
@@ -106,8 +107,7 @@ export function EndpointForm({ start, ownerField, ownerKind, save, submitLabel, 
         onChange={(eventTypes) => set({ eventTypes })}
         faults={own['/eventTypes'] ? [own['/eventTypes']] : (problem?.at('/eventTypes', { below: true }) ?? [])}
       />
-      <details className="rounded-md border border-line" open={hasAdvanced(start) || undefined}>
-        <summary className="px-3 py-2 font-medium">Advanced: headers and retries</summary>
+      <Disclosure className="rounded-md border border-line" head="Advanced: headers and retries" headClassName="px-3 py-2 font-medium" open={hasAdvanced(start)}>
         <div className="flex flex-col gap-6 border-t border-line p-3">
           <HeadersField value={draft.headers} onChange={(headers) => set({ headers })} problem={problem} />
           <ScheduleField
@@ -127,7 +127,7 @@ export function EndpointForm({ start, ownerField, ownerKind, save, submitLabel, 
             />
           )}
         </div>
-      </details>
+      </Disclosure>
       <ProblemNote error={problem} hide={['/url', '/description', '/eventTypes', '/headers', '/retrySchedule', '/locationId', '/companyId', '/appId']} />
       <DialogActions>
         {cancel}

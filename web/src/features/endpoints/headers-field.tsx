@@ -19,11 +19,11 @@ export function HeadersField({ value, onChange, problem }: { value: Rows; onChan
         const faults = problem?.at(`/headers/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`) ?? [];
         return (
           <div key={index} className="flex flex-col gap-1">
-            <div className="flex items-center gap-2">
+            <div className="grid grid-cols-[1fr_auto] gap-2 sm:grid-cols-[1fr_2fr_auto]">
               <input
                 aria-label={`Name of header ${index + 1}`}
                 aria-invalid={faults.length > 0 || undefined}
-                className="input mono flex-1"
+                className="input mono max-sm:col-span-2"
                 placeholder="authorization"
                 spellCheck={false}
                 autoComplete="off"
@@ -32,7 +32,7 @@ export function HeadersField({ value, onChange, problem }: { value: Rows; onChan
               />
               <input
                 aria-label={`Value of header ${index + 1}`}
-                className="input mono flex-[2]"
+                className="input mono"
                 placeholder="Bearer …"
                 spellCheck={false}
                 autoComplete="off"

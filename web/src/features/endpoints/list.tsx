@@ -71,7 +71,7 @@ export function EndpointsPage() {
       {list.data && isWhole && endpoints.length > 0 && <WholeNote whole={whole} loaded={endpoints.length} found={found.length} isChosen={isChosen} />}
       {list.data && found.length === 0 && isFiltered && whole.state !== 'loading' && (
         <div className="card">
-          <Empty icon="search" title="No endpoint fits" action={<ButtonLink to="/endpoints" search={{}}>Clear the filters</ButtonLink>} />
+          <Empty icon="search" title="No endpoint matches" action={<ButtonLink to="/endpoints" search={{}}>Clear the filters</ButtonLink>} />
         </div>
       )}
       {found.length > 0 && <Found endpoints={found} showOwner={showOwner} more={isWhole ? undefined : { has: list.hasNextPage, busy: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />}
@@ -177,7 +177,7 @@ function OwnerFilter({ value, onChange }: { value: string; onChange: (value: str
     <input
       aria-label="Owner: location, company or app, and its id"
       className="input mono flex-1 basis-48 sm:max-w-64"
-      placeholder="Owner: location:ve9E…"
+      placeholder="Owner, such as location:id"
       spellCheck={false}
       value={value}
       onChange={(event) => onChange(event.target.value)}
@@ -237,6 +237,7 @@ function columnsFor(showOwner: boolean): Column<Row>[] {
       id: 'success',
       header: '24 h success',
       accessorFn: ({ stats }) => stats?.successRate ?? 2,
+      meta: { className: 'max-md:ml-auto' },
       cell: ({ row: { original } }) => <SuccessCell id={original.endpoint.id} />,
     },
     {

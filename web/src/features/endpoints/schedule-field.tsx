@@ -41,7 +41,7 @@ export function ScheduleField({ value, onChange, faults }: {
         </Field>
       )}
       <p className="hint" aria-live="polite">
-        Hoopoe {scheduleWords(own ? waits : DEFAULT_SCHEDULE)}
+        {scheduleWords(own ? waits : DEFAULT_SCHEDULE)}
         {own ? '.' : ', unless the operator set another schedule.'}
       </p>
     </fieldset>

@@ -1,16 +1,18 @@
 import { expect, test } from 'vitest';
 import { DEFAULT_SCHEDULE, parseSchedule, scheduleText, scheduleWords } from './schedule';
 
+const plain = (text: string) => text.replaceAll('\u00a0', ' ');
+
 test('the usual schedule is that of the concepts page: 14 attempts over 79 h 35 m', () => {
   expect(DEFAULT_SCHEDULE).toHaveLength(13);
   const seconds = DEFAULT_SCHEDULE.reduce((sum, wait) => sum + wait, 0);
   expect(Math.floor(seconds / 60)).toBe(79 * 60 + 35);
-  expect(scheduleWords(DEFAULT_SCHEDULE)).toBe('tries at once, +5 s, +20 s, +1 min 20 s, +5 min 20 s, … gives up after 3 d 7 h (14 attempts)');
+  expect(plain(scheduleWords(DEFAULT_SCHEDULE))).toBe('Tries at once, +5 s, +20 s, +1 min 20 s, +5 min 20 s, … gives up after 3 d 7 h (14 attempts)');
 });
 
 test('short schedules are shown whole', () => {
-  expect(scheduleWords([])).toBe('tries once, at once, and gives up if it fails');
-  expect(scheduleWords([5, 300])).toBe('tries at once, +5 s, +5 min, then gives up after 5 min 5 s (3 attempts)');
+  expect(scheduleWords([])).toBe('Tries once, at once, and gives up if it fails');
+  expect(plain(scheduleWords([5, 300]))).toBe('Tries at once, +5 s, +5 min, then gives up after 5 min 5 s (3 attempts)');
 });
 
 test('waits are read with units and without', () => {

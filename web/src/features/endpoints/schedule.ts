@@ -9,14 +9,14 @@ export const WAITS_MAX = 30;
 export const WAIT_SECONDS_MAX = 604_800;
 const SHOWN = 4;
 
-/** "tries at once, +5 s, +20 s, … gives up after 3 d 7 h". */
+/** "Tries at once, +5 s, +20 s, … gives up after 3 d 7 h". */
 export function scheduleWords(waits: readonly number[]): string {
-  if (waits.length === 0) return 'tries once, at once, and gives up if it fails';
+  if (waits.length === 0) return 'Tries once, at once, and gives up if it fails';
   const shown = waits.length <= SHOWN + 1 ? waits : waits.slice(0, SHOWN);
   const steps = shown.map((wait) => `+${span(wait)}`).join(', ');
   const gap = shown.length < waits.length ? ', …' : ', then';
   const total = waits.reduce((sum, wait) => sum + wait, 0);
-  return `tries at once, ${steps}${gap} gives up after ${span(total)} (${waits.length + 1} attempts)`;
+  return `Tries at once, ${steps}${gap} gives up after ${span(total)} (${waits.length + 1} attempts)`;
 }
 
 const UNITS: Record<string, number> = { s: 1, m: 60, min: 60, h: 3_600, d: 86_400 };
@@ -38,4 +38,4 @@ export function parseSchedule(text: string): { waits: number[]; fault: string | 
   return { waits, fault };
 }
 
-export const scheduleText = (waits: readonly number[]) => waits.map((wait) => span(wait).replace(/ (?=\D)/g, ' ')).join(', ');
+export const scheduleText = (waits: readonly number[]) => waits.map((wait) => span(wait).replaceAll('\u00a0', ' ')).join(', ');

@@ -11,7 +11,7 @@ import { ownerOf, useSigned } from '~/app/session';
 import { Button } from '~/ui/button';
 import { CodeBlock, Stranger } from '~/ui/code';
 import { Check, FilterSelect } from '~/ui/field';
-import { plural } from '~/ui/format';
+import { count } from '~/ui/format';
 import { Empty, Loading, ProblemNote } from '~/ui/notes';
 import { Filters as FilterBar, Page } from '~/ui/page';
 import { Table, type Column } from '~/ui/table';
@@ -97,7 +97,7 @@ function columnsFor(showsOwner: boolean): Column<EventRow>[] {
     { id: 'id', header: 'Event', meta: { className: 'on-phone-none max-lg:hidden' }, cell: ({ row: { original } }) => <code className="text-xs text-soft">{original.id}</code> },
     showsOwner && {
       id: 'owner',
-      header: 'Whose',
+      header: 'Owner',
       meta: { className: 'on-phone-none' },
       cell: ({ row: { original } }) => {
         const owner = ownerOf(original);
@@ -111,7 +111,13 @@ function columnsFor(showsOwner: boolean): Column<EventRow>[] {
     {
       id: 'deliveries',
       header: 'Deliveries',
-      cell: ({ row: { original } }) => (original.deliveries === 0 ? <span className="text-faint">nobody wanted it</span> : plural(original.deliveries, 'delivery', 'deliveries')),
+      meta: { className: 'text-soft' },
+      cell: ({ row: { original } }) => (
+        <>
+          {count(original.deliveries)}
+          <span className="md:hidden"> {original.deliveries === 1 ? 'delivery' : 'deliveries'}</span>
+        </>
+      ),
     },
     { id: 'created', header: 'Published', meta: { className: 'text-right text-soft max-md:ml-auto' }, cell: ({ row: { original } }) => <Time at={original.createdAt} /> },
   ];
@@ -123,7 +129,7 @@ function NoEvents({ isFiltered, clear }: { isFiltered: boolean; clear: () => voi
   if (isFiltered) {
     return (
       <div className="card">
-        <Empty icon="search" title="No event fits" action={<Button onClick={clear}>Clear the filters</Button>} />
+        <Empty icon="search" title="No event matches" action={<Button onClick={clear}>Clear the filters</Button>} />
       </div>
     );
   }

@@ -5,11 +5,11 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import type { Schemas } from '~/api/client';
 import { endpointQuery, eventQuery } from '~/api/queries';
 import { Trail } from '~/app/layout';
-import { ownerOf } from '~/app/session';
+import { ownerOf, OWNER_WORDS } from '~/app/session';
 import { Badge, StatusBadge } from '~/ui/badge';
 import { CopyButton } from '~/ui/button';
 import { Body } from '~/ui/code';
-import { plural } from '~/ui/format';
+import { count } from '~/ui/format';
 import { Empty, Loading, ProblemNote } from '~/ui/notes';
 import { Card, Facts, Page } from '~/ui/page';
 import { Time } from '~/ui/time';
@@ -46,10 +46,10 @@ export function EventPage() {
       <Card>
         <Facts
           rows={[
-            ['Published', <Time key="at" at={event.createdAt} />],
-            [`Of the ${owner.kind}`, <code key="owner">{owner.id ?? '–'}</code>],
+            ['Published', <Time key="at" at={event.createdAt} dated />],
+            [OWNER_WORDS[owner.kind], <code key="owner">{owner.id ?? '–'}</code>],
             ['Type', <Link key="type" to="/catalogue/$type" params={{ type: event.type }} className="link">{event.type}</Link>],
-            ['Deliveries', plural(event.deliveries, 'delivery was stored', 'deliveries were stored')],
+            ['Deliveries', count(event.deliveries)],
           ]}
         />
       </Card>

@@ -6,7 +6,7 @@ import { useMemo } from 'react';
 import { api, type ApiKey } from '~/api/client';
 import { listQuery, rowsOf } from '~/api/queries';
 import { Trail } from '~/app/layout';
-import { ownerOf, useSigned } from '~/app/session';
+import { ownerOf, permissionWords, useSigned } from '~/app/session';
 import { Button } from '~/ui/button';
 import { CodeBlock, Stranger } from '~/ui/code';
 import { ConfirmButton } from '~/ui/dialog';
@@ -46,7 +46,7 @@ export function ApiKeysPage() {
       )}
       {keys.length > 0 && rows.length === 0 && (
         <div className="card">
-          <Empty icon="search" title="No key fits" action={<Button onClick={() => void navigate({ search: {} })}>Clear the search</Button>} />
+          <Empty icon="search" title="No key matches" action={<Button onClick={() => void navigate({ search: {} })}>Clear the search</Button>} />
         </div>
       )}
       {rows.length > 0 && (
@@ -59,9 +59,6 @@ export function ApiKeysPage() {
 }
 
 const rowId = ({ id }: ApiKey) => id;
-
-/** In the order in which they give more. */
-const PERMISSIONS = ['view', 'manage', 'publish'] as const;
 
 function HowTo() {
   const { owner } = useSigned();
@@ -91,7 +88,7 @@ function columnsFor(mayManage: boolean): Column<ApiKey>[] {
     },
     {
       id: 'owner',
-      header: 'Whose',
+      header: 'Owner',
       cell: ({ row: { original } }) => {
         const owner = ownerOf(original);
         return (
@@ -104,12 +101,11 @@ function columnsFor(mayManage: boolean): Column<ApiKey>[] {
     {
       id: 'permissions',
       header: 'May',
-      cell: ({ row: { original } }) => (
-        <span className="text-soft">{PERMISSIONS.filter((permission) => original.permissions.includes(permission)).join(', ')}</span>
-      ),
+      meta: { className: 'text-soft xl:whitespace-nowrap' },
+      cell: ({ row: { original } }) => permissionWords(original.permissions),
     },
     { id: 'used', header: 'Last used', meta: { className: 'text-soft whitespace-nowrap' }, cell: ({ row: { original } }) => (original.lastUsedAt ? <><span className="md:hidden">used </span><Ago at={original.lastUsedAt} /></> : 'never used') },
-    { id: 'expires', header: 'Valid until', meta: { className: 'text-soft on-phone-none' }, cell: ({ row: { original } }) => <Expiry at={original.expiresAt} /> },
+    { id: 'expires', header: 'Ends', meta: { className: 'text-soft on-phone-none' }, cell: ({ row: { original } }) => <Expiry at={original.expiresAt} /> },
   ];
   if (mayManage) {
     columns.push({
@@ -124,7 +120,7 @@ function columnsFor(mayManage: boolean): Column<ApiKey>[] {
 
 function Expiry({ at }: { at: string | null }) {
   const now = useNow();
-  if (!at) return 'no end';
+  if (!at) return 'never';
   return Date.parse(at) < now ? <span className="text-bad">expired</span> : <Time at={at} />;
 }
 

@@ -5,7 +5,7 @@ import { useMemo } from 'react';
 import type { Session } from '~/api/client';
 import { listQuery, rowsOf } from '~/api/queries';
 import { Trail } from '~/app/layout';
-import { ownerOf, useSigned } from '~/app/session';
+import { ownerOf, OWNER_WORDS, permissionWords, useSigned } from '~/app/session';
 import { Badge } from '~/ui/badge';
 import { CodeBlock } from '~/ui/code';
 import { Loading, ProblemNote } from '~/ui/notes';
@@ -50,14 +50,14 @@ function columnsFor(ownId: string, mayManage: boolean): Column<Session>[] {
   const columns: Column<Session>[] = [
     {
       id: 'owner',
-      header: 'Whose world',
+      header: 'Signed in as',
       meta: { className: 'on-phone-full' },
       cell: ({ row: { original } }) => {
         const owner = ownerOf(original);
         return (
           <>
             <p className="flex flex-wrap items-center gap-2">
-              <span className="font-medium">{owner.kind === 'platform' ? 'The operator' : owner.kind}</span>
+              <span className="font-medium">{owner.kind === 'platform' ? 'Operator' : OWNER_WORDS[owner.kind]}</span>
               {owner.id && <code className="text-xs">{owner.id}</code>}
               {original.id === ownId && (
                 <Badge tone="info" icon="people">
@@ -70,7 +70,7 @@ function columnsFor(ownId: string, mayManage: boolean): Column<Session>[] {
         );
       },
     },
-    { id: 'may', header: 'May', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => original.permissions.join(', ') },
+    { id: 'may', header: 'May', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => permissionWords(original.permissions) },
     { id: 'used', header: 'Last used', meta: { className: 'text-soft' }, cell: ({ row: { original } }) => (original.openedAt ? <><span className="md:hidden">used </span><Ago at={original.lastUsedAt ?? original.openedAt} /></> : 'link not used yet') },
     { id: 'ends', header: 'Ends', meta: { className: 'text-soft on-phone-none' }, cell: ({ row: { original } }) => <Time at={original.expiresAt} /> },
   ];

@@ -47,6 +47,8 @@ function pointsOf({ series, bucketSeconds }: SystemState) {
 
 const rate = (perSecond: number) => `${perSecond < 10 ? Number(perSecond.toFixed(1)) : count(Math.round(perSecond))}/s`;
 
+const STORES: Record<string, string> = { sqlite: 'SQLite', postgres: 'PostgreSQL' };
+
 function State({ state }: { state: SystemState }) {
   const points = useMemo(() => pointsOf(state), [state]);
   return (
@@ -66,10 +68,10 @@ function State({ state }: { state: SystemState }) {
       </Card>
       <div className="grid gap-4 lg:grid-cols-2">
         <Card title="Store">
-          <Facts rows={[['Kind', state.store.kind], ['Size', bytes(state.store.sizeBytes)], ['Events are kept', `${state.store.retentionDays} days`]]} />
+          <Facts rows={[['Kind', STORES[state.store.kind] ?? state.store.kind], ['Size', bytes(state.store.sizeBytes)], ['Events are kept', `${state.store.retentionDays} days`]]} />
         </Card>
         <Card title="Nodes">
-          <Facts rows={state.nodes.map((node) => [node.id, <span key={node.id}>{node.version}, since <Time at={node.startedAt} /></span>] as const)} />
+          <Facts rows={state.nodes.map((node) => [node.id, <span key={node.id}>{node.version}, since <Time at={node.startedAt} dated /></span>] as const)} />
         </Card>
       </div>
     </>
