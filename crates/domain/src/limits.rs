@@ -23,7 +23,7 @@ pub const IDEMPOTENCY_HOURS: i64 = 24;
 pub const PAGE_ROWS_DEFAULT: usize = 50;
 pub const PAGE_ROWS_MAX: usize = 200;
 /// Rows that one listing looks at before it answers with what it has and a cursor to go on.
-pub const PAGE_ROWS_EXAMINED_MAX: usize = 20_000;
+pub const PAGE_ROWS_EXAMINED_MAX: usize = 10_000;
 
 /// Connections to the API at once.
 pub const CONNECTIONS_MAX: usize = 4_096;

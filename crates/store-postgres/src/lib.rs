@@ -26,6 +26,7 @@ mod publisher;
 mod queue;
 mod record;
 mod scope;
+mod scratch;
 mod sealing;
 mod session;
 mod sessions;
@@ -60,6 +61,7 @@ use crate::nodes::Node;
 pub use crate::open::{OpenError, Settings, SkewCheck, migrate};
 use crate::pool::Pool;
 use crate::publisher::Publisher;
+pub use crate::scratch::{Connected, Scratch, Written};
 use crate::stats::Stats;
 pub use crate::stats::StatsView;
 

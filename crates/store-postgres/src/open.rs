@@ -153,11 +153,11 @@ pub(crate) async fn open(settings: Settings) -> Result<PostgresStore, OpenError>
     Ok(PostgresStore::start(shared, calls))
 }
 
-fn failed(doing: &'static str) -> impl Fn(Fault) -> OpenError {
+pub(crate) fn failed(doing: &'static str) -> impl Fn(Fault) -> OpenError {
     move |fault| OpenError::Failed { doing, source: fault.told(doing) }
 }
 
-fn target(url: &str) -> Result<Target, OpenError> {
+pub(crate) fn target(url: &str) -> Result<Target, OpenError> {
     let (url, roots) = without_roots(url);
     let mut config: Config = url.parse().map_err(|error| OpenError::Url { source: Box::new(error) })?;
     // Of several hosts the one that may be written; after a failover that is another one.

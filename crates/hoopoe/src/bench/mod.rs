@@ -16,6 +16,7 @@ mod limit;
 mod load;
 mod neighbour;
 mod payload;
+mod postgres;
 mod probe;
 mod quantiles;
 pub(crate) mod receiver;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::config::DatabaseUrl;
 use rig::Rig;
 
 /// What is measured.
@@ -78,6 +80,8 @@ pub(crate) struct Options {
     pub(crate) rate_per_s: Option<f64>,
     /// One shape of `e2e` instead of all.
     pub(crate) shape: Option<e2e::Shape>,
+    /// `e2e` beside the embedded store also on this server.
+    pub(crate) database_url: Option<DatabaseUrl>,
 }
 
 pub(crate) use e2e::Shape;

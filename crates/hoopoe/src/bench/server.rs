@@ -30,6 +30,8 @@ pub(super) struct Site {
     dir: TempDir,
     /// Further flags of `serve`.
     pub(super) flags: Vec<OsString>,
+    /// Further variables of its environment.
+    pub(super) env: Vec<(&'static str, String)>,
 }
 
 /// Ended when dropped.
@@ -68,7 +70,7 @@ impl Site {
     pub(super) fn below(dir: &Path) -> anyhow::Result<Self> {
         let made = tempfile::Builder::new().prefix("site-").tempdir_in(dir);
         let dir = made.with_context(|| format!("no folder can be made in {}", dir.display()))?;
-        Ok(Self { dir, flags: Vec::new() })
+        Ok(Self { dir, flags: Vec::new(), env: Vec::new() })
     }
 
     /// Starts a server over the data and waits until it is ready.
@@ -94,15 +96,11 @@ impl Site {
         );
         args.push(self.dir.path().join("data").into());
         args.extend(self.flags.iter().cloned());
+        let mut env = vec![("HOOPOE_PLATFORM_KEY", KEY)];
+        env.extend(self.env.iter().map(|(name, value)| (*name, value.as_str())));
         let began_at_ns = now_ns();
-        let start = Start {
-            what: "the server",
-            args,
-            env: &[("HOOPOE_PLATFORM_KEY", KEY)],
-            dir: self.dir.path(),
-            log: &log,
-            ready: READY,
-        };
+        let start =
+            Start { what: "the server", args, env: &env, dir: self.dir.path(), log: &log, ready: READY };
         let started = start.start().await?;
         let address = started.told.parse().context("the server's address is not understood")?;
         let mut server = Server { child: started.child, pid: started.pid, address, log, ready_after_ms: 0.0 };

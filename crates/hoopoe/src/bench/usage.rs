@@ -46,11 +46,42 @@ impl Usage {
     }
 }
 
+/// The parent of a process of that name on this machine.
+pub(super) fn parent_of(pid: u32, name: &str) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (head, fields) = stat.rsplit_once(") ")?;
+    let (_, found) = head.split_once('(')?;
+    (found == name).then(|| fields.split(' ').nth(1)?.parse().ok()).flatten()
+}
+
+/// CPU time of a process, its children, and those of them that have ended.
+pub(super) fn cpu_of_family(parent: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{parent}/stat")).ok()?;
+    let mut sum = times(&stat, 4)?;
+    for entry in fs::read_dir("/proc").ok()?.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // One that ends meanwhile is its parent's.
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        let is_child = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(1)?.parse().ok());
+        if is_child == Some(parent) {
+            sum += times(&stat, 2)?;
+        }
+    }
+    Some(sum)
+}
+
 /// Fields 14 and 15, counted after the name, which may hold anything but is in parentheses.
 fn cpu(stat: &str) -> Option<Duration> {
+    times(stat, 2)
+}
+
+/// So many fields from 14 on: user and system time, then both of the children that have ended.
+fn times(stat: &str, count: usize) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut times = fields.split(' ').skip(11).map(|field| field.parse::<u64>().ok());
-    let ticks = times.next()?? + times.next()??;
+    let ticks: u64 = (0..count).map(|_| times.next().flatten()).sum::<Option<_>>()?;
     let ticks_per_s = rustix::param::clock_ticks_per_second().max(1);
     Some(Duration::from_secs_f64(ticks as f64 / ticks_per_s as f64))
 }
@@ -70,6 +101,16 @@ mod tests {
         let stat = format!("7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 {ticks} {} 0 0 20 0 1 0 9", 2 * ticks);
         assert_eq!(cpu(&stat), Some(Duration::from_secs(3)));
         assert_eq!(cpu("7 (a) S 1 2"), None);
+    }
+
+    #[test]
+    fn a_family_is_a_process_its_children_and_those_that_ended() {
+        let own = Usage::of_this_process().unwrap().cpu;
+        assert!(cpu_of_family(std::process::id()).unwrap() >= own);
+        let ticks = rustix::param::clock_ticks_per_second();
+        let stat = format!("7 (a) S 1 7 7 0 -1 0 1 0 0 0 {ticks} {ticks} {ticks} {ticks} 20 0 1 0 9");
+        assert_eq!(times(&stat, 4), Some(Duration::from_secs(4)));
+        assert_eq!(parent_of(std::process::id(), "another program"), None);
     }
 
     #[test]

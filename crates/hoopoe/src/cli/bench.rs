@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use crate::bench::fill::BATCH;
 use crate::bench::{self, Mode, Options, Shape, Size};
+use crate::config::DatabaseUrl;
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
@@ -84,6 +85,10 @@ struct E2eArgs {
     /// Measures one shape alone: endpoints in all
     #[arg(long, value_name = "N")]
     endpoints: Option<u64>,
+    /// By turns with the embedded store also on this PostgreSQL server, in a database that is made for it and dropped again;
+    /// its user must be allowed to. Nobody else should use the server meanwhile
+    #[arg(long, value_name = "URL")]
+    database_url: Option<DatabaseUrl>,
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +182,7 @@ impl MeasureArgs {
             waiting: None,
             rate_per_s: None,
             shape: None,
+            database_url: None,
         })
     }
 }
@@ -202,7 +208,7 @@ impl WaitingArgs {
 impl E2eArgs {
     fn options(self) -> anyhow::Result<Options> {
         let shape = self.shape()?;
-        Ok(Options { shape, ..self.measure.options()? })
+        Ok(Options { shape, database_url: self.database_url, ..self.measure.options()? })
     }
 
     /// `None`: all shapes.

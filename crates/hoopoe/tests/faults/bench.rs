@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::Finished;
+use testkit::{Database, Finished};
 
 use crate::site::binary;
 
@@ -27,6 +27,26 @@ async fn what_the_benchmark_sent_has_arrived_and_nothing_is_left_behind() {
             .contains(&number(&report["commits"]))
     );
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "a data directory is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_each_event_is_counted_row_by_row_and_the_database_goes() {
+    let (dir, database) = (tempfile::tempdir().unwrap(), Database::fresh());
+    let url = database.url();
+    let done =
+        bench(&dir, &["e2e", "--pairs", "1", "--seconds", "1", "--batch", "10", "--database-url", &url])
+            .await;
+    let [embedded, postgres] = reports(&done);
+    for report in [&embedded, &postgres] {
+        assert!(number(&report["accepted"]) > 0, "{report}");
+        assert_eq!(report["accepted"], report["delivered"], "{report}");
+    }
+    // An event, its delivery while it is held, its delivery in the log; what is made once stands beside them.
+    assert!(postgres["rows_inserted_per_event"].as_f64().unwrap() >= 3.0, "{postgres}");
+    assert!(postgres["rows_deleted_per_event"].as_f64().unwrap() >= 1.0, "{postgres}");
+    assert!(postgres["wal_bytes_per_event"].as_f64().unwrap() > 1_000.0, "{postgres}");
+    let left = database.sql("select count(*) from pg_database where datname like 'hoopoe\\_scratch\\_%'");
+    assert_eq!(left.trim(), "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
