@@ -56,6 +56,59 @@ async fn a_statement_passes_by_the_days_that_it_does_not_need() {
     assert_eq!(scans, 1, "{plan:#?}");
 }
 
+/// With the server's own costs and statistics: of a log of thirty days and a long queue nothing is read from end to end. A log
+/// of 10,000,000 rows with `HOOPOE_SOAK`, else a small one.
+#[tokio::test]
+async fn no_statement_scans_a_log_of_thirty_days() {
+    let rows_of_a_day = if std::env::var_os("HOOPOE_SOAK").is_some() { 333_334 } else { 5_000 };
+    let database = Database::fresh();
+    let store = open(&database, &ManualClock::at(NOW)).await.unwrap();
+    filled(&database, &store, rows_of_a_day).await;
+    let mut faults = Vec::new();
+    for sql in statements() {
+        let plan = plan_under(&store, "", &sql).await;
+        if let Some(fault) = scan(&plan)
+            && LONG.iter().any(|table| fault.contains(table))
+        {
+            faults.push(format!("{sql}\n{fault}\n{plan:#?}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+    // The check would notice.
+    let plan = plan_under(&store, "", "select count(*) from deliveries where type = $1").await;
+    assert!(scan(&plan).is_some_and(|fault| LONG.iter().any(|table| fault.contains(table))), "{plan:#?}");
+}
+
+/// What holds a row for every event.
+const LONG: [&str; 5] = ["events", "deliveries", "attempts", "undelivered", "queue"];
+const DAYS: i64 = 30;
+
+/// So many events and deliveries on each day, a tenth of them failed with an earlier attempt, 200 endpoints and locations; and as
+/// many deliveries as a tenth of the log in the queue.
+async fn filled(database: &Database, store: &PostgresStore, rows_of_a_day: i64) {
+    let today = store::backend::days::day_at(NOW);
+    store.shared.days.ensure(&store.shared.pool, today - DAYS + 1..=today).await.unwrap();
+    let first_key_of = store::backend::days::first_key_of;
+    for day in today - DAYS + 1..=today {
+        let (first, step) = (first_key_of(day), (first_key_of(day + 1) - first_key_of(day)) / rows_of_a_day);
+        let numbered = format!("from generate_series(0, {}) n", rows_of_a_day - 1);
+        let key = format!("{first} + n * {step}");
+        let (endpoint, location) =
+            ("substring(sha256((n % 200)::text::bytea) for 16)", "'location-' || n % 200");
+        database.sql(&format!(
+            "insert into events select {key}, 0, 'T' || n % 58, 0, {location}, null, null, false, '', \
+                 convert_to(repeat('x', 100), 'UTF8') {numbered};
+             insert into deliveries select {key}, 0, {key}, 0, {endpoint}, 'T' || n % 58, {location}, 0, null, null, \
+                 case when n % 10 = 0 then 5 else 4 end, null, 1, 0, convert_to(repeat('x', 100), 'UTF8') {numbered};
+             insert into attempts select {key}, {key}, 'x' {numbered} where n % 10 = 0;
+             insert into undelivered select {key}, {endpoint}, {location} {numbered} where n % 10 = 0;
+             insert into queue select {key}, 0, {key}, 0, {endpoint}, 'T' || n % 58, {location}, 0, null, null, 1, n \
+                 {numbered} where n % 10 = 1;"
+        ));
+    }
+    database.sql("vacuum analyze");
+}
+
 #[tokio::test]
 async fn a_statement_that_scans_is_noticed() {
     let database = Database::fresh();
@@ -74,16 +127,17 @@ async fn prepared(database: &Database) -> std::sync::Arc<PostgresStore> {
     store
 }
 
-/// As it is run with parameters that are not known, with all that is not of an index made dear.
+/// With all that is not of an index made dear, so that an empty table is enough.
 async fn plan(store: &PostgresStore, sql: &str) -> Vec<String> {
+    let dear = "set enable_seqscan = off; set enable_sort = off; set enable_bitmapscan = off; \
+        set enable_hashjoin = off; set enable_mergejoin = off";
+    plan_under(store, dear, sql).await
+}
+
+/// As it is run with parameters that are not known.
+async fn plan_under(store: &PostgresStore, settings: &str, sql: &str) -> Vec<String> {
     let session = store.shared.pool.get().await.unwrap();
-    session
-        .run(
-            "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set enable_sort = off; \
-             set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off",
-        )
-        .await
-        .unwrap();
+    session.run(&format!("set plan_cache_mode = force_generic_plan; {settings}")).await.unwrap();
     session.run(&format!("prepare p as {sql}")).await.unwrap_or_else(|fault| panic!("{fault:?}: {sql}"));
     let count = (1..40).rev().find(|n| sql.contains(&format!("${n}"))).unwrap_or(0);
     let nulls = vec!["null"; count].join(", ");
