@@ -36,7 +36,7 @@ test('the first endpoint: a test fails, the reason is read, the receiver is mend
   await expect(arrived).toContainText('Succeeded');
   await arrived.getByRole('link').click();
   await expect(page.getByRole('heading', { name: 'The attempt' })).toBeVisible();
-  await expect(page.getByLabel('Timings')).toContainText('Connect');
+  await expect(page.getByLabel('Timings')).toContainText('Wait');
 });
 
 test('faults stand at their fields in the words of the API', async ({ signIn }) => {

@@ -38,6 +38,7 @@ test('pictures of every page', async ({ hoopoe, receiver, signIn, page }) => {
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
         await page.goto(path);
         await expect(page.locator('h1, h2').first()).toBeVisible();
+        await page.waitForLoadState('networkidle');
         await expect(page.getByText(/^Loading /)).toHaveCount(0);
         await expect(page.getByText('Connecting…')).toHaveCount(0);
         if (name === 'test') await expect(page.locator('textarea')).toHaveCount(0);

@@ -160,8 +160,8 @@ function Who() {
 
 export function Trail({ here, up = [] }: { here: string; up?: { to: string; label: string }[] }) {
   return (
-    <nav aria-label="Breadcrumb">
-      {/* On a phone one line: the way up, without the page's own name, which is its heading. */}
+    <nav aria-label="Breadcrumb" className={up.length === 0 ? 'max-sm:hidden' : undefined}>
+      {/* On a phone the way up in one line, without the page's own name: that is its heading. */}
       <ol className="flex items-center gap-x-1 text-sm whitespace-nowrap text-soft">
         {['Settings', 'Integrations'].map((label) => (
           <li key={label} className="flex items-center gap-1 max-sm:hidden">
@@ -174,7 +174,7 @@ export function Trail({ here, up = [] }: { here: string; up?: { to: string; labe
           </Link>
         </li>
         {up.map(({ to, label }) => (
-          <li key={to} className="flex items-center gap-1 min-w-0">
+          <li key={to} className="flex items-center gap-1 not-nth-last-2:shrink-0 nth-last-2:min-w-0">
             <Step />
             <Link to={to} className="max-w-64 truncate hover:text-ink hover:underline">
               {label}

@@ -3,6 +3,8 @@
 import { useEffect, useId, useRef, useState, type ReactNode } from 'react';
 import { Button, IconButton } from './button';
 import { ProblemNote } from './notes';
+import { Card } from './page';
+import { useSaving } from './saving';
 
 export function Dialog({ open, onClose, title, children, wide = false }: {
   open: boolean;
@@ -62,19 +64,10 @@ export function ConfirmButton({ label, title, children, confirm, act, look = 'da
   disabled?: boolean;
 }) {
   const [open, setOpen] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, problem, save } = useSaving();
   const run = async () => {
-    setBusy(true);
-    setError(null);
-    try {
-      await act();
-      setOpen(false);
-    } catch (fault) {
-      setError(fault);
-    } finally {
-      setBusy(false);
-    }
+    await act();
+    setOpen(false);
   };
   return (
     <>
@@ -83,14 +76,29 @@ export function ConfirmButton({ label, title, children, confirm, act, look = 'da
       </Button>
       <Dialog open={open} onClose={() => setOpen(false)} title={title}>
         <div className="text-soft">{children}</div>
-        <ProblemNote error={error} />
+        <ProblemNote error={problem} />
         <DialogActions>
           <Button onClick={() => setOpen(false)}>Keep as it is</Button>
-          <Button look={look === 'danger' ? 'danger' : 'primary'} busy={busy} onClick={run}>
+          <Button look={look === 'danger' ? 'danger' : 'primary'} busy={busy} onClick={() => void save(run)}>
             {confirm}
           </Button>
         </DialogActions>
       </Dialog>
     </>
+  );
+}
+
+/** The last card of a page: how what it shows is done away with. */
+export function RemoveCard({ verb, noun, does, children, act }: { verb: string; noun: string; does: string; children: ReactNode; act: () => Promise<unknown> }) {
+  const label = `${verb} ${noun}`;
+  return (
+    <Card title={verb}>
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <p className="min-w-0 flex-1 basis-64 text-soft">{does}</p>
+        <ConfirmButton label={label} icon="trash" title={`${verb} this ${noun}?`} confirm={label} act={act}>
+          {children}
+        </ConfirmButton>
+      </div>
+    </Card>
   );
 }

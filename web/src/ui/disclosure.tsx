@@ -13,7 +13,7 @@ export function Disclosure({ head, open = false, className = '', headClassName =
   return (
     <details className={`group/details ${className}`} open={open || undefined}>
       <summary className={`flex w-fit items-center gap-1.5 ${headClassName}`}>
-        <Icon name="right" className="size-3 text-soft group-open/details:rotate-90" />
+        <Icon name="right" className="-ml-0.5 size-3 text-soft group-open/details:rotate-90" />
         {head}
       </summary>
       {children}

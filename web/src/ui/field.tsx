@@ -79,7 +79,7 @@ export function FilterSelect({ label, value, onChange, options }: {
   options: readonly (readonly [value: string, label: string])[];
 }) {
   return (
-    <select aria-label={label} className="input w-auto max-w-full flex-1 basis-36 sm:max-w-56 sm:flex-none sm:basis-auto" value={value} onChange={(event) => onChange(event.target.value)}>
+    <select aria-label={label} className="input w-auto max-w-full flex-1 basis-36 sm:w-48 sm:flex-none sm:basis-auto" value={value} onChange={(event) => onChange(event.target.value)}>
       {options.map(([option, text]) => (
         <option key={option} value={option}>
           {text}

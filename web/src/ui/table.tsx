@@ -26,7 +26,7 @@ export interface Sort {
   desc: boolean;
 }
 
-interface TableProps<T> {
+export interface TableProps<T> {
   label: string;
   rows: T[];
   columns: Column<T>[];

@@ -4,17 +4,18 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useMemo, useState, type FormEvent } from 'react';
 import { api, data, type AuditEntry, type Schemas } from '~/api/client';
-import { asProblem, isProblem, type Problem } from '~/api/problem';
+import { isProblem } from '~/api/problem';
 import { eventTypesQuery, listQuery, rowsOf, type Filters } from '~/api/queries';
 import { Trail } from '~/app/layout';
 import { useSigned } from '~/app/session';
 import { Button, ButtonLink } from '~/ui/button';
 import { Stranger } from '~/ui/code';
-import { ConfirmButton, DialogActions } from '~/ui/dialog';
+import { ConfirmButton, DialogActions, RemoveCard } from '~/ui/dialog';
 import { Disclosure } from '~/ui/disclosure';
 import { Check, Faults, Field } from '~/ui/field';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Card, Facts, Page } from '~/ui/page';
+import { useSaving } from '~/ui/saving';
 import { Time } from '~/ui/time';
 import { say } from '~/ui/toast';
 
@@ -66,22 +67,16 @@ function AppForm({ id, app }: { id: string; app: App | undefined }) {
   const [name, setName] = useState(app?.name ?? '');
   const [holdsAll, setHoldsAll] = useState(!app?.scopes);
   const [scopes, setScopes] = useState((app?.scopes ?? []).join('\n'));
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setProblem(null);
+  const { busy, problem, save } = useSaving();
+  const put = async () => {
     const body = { name: name.trim() || null, scopes: holdsAll ? null : scopes.split(/[\s,]+/).filter(Boolean) };
-    try {
-      client.setQueryData(['app', id], await data(api.PUT('/v1/apps/{id}', { params: { path: { id } }, body })));
-      await client.invalidateQueries({ queryKey: ['/v1/audit'] });
-      say('Saved.');
-    } catch (fault) {
-      setProblem(asProblem(fault));
-    } finally {
-      setBusy(false);
-    }
+    client.setQueryData(['app', id], await data(api.PUT('/v1/apps/{id}', { params: { path: { id } }, body })));
+    await client.invalidateQueries({ queryKey: ['/v1/audit'] });
+    say('Saved.');
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    void save(put);
   };
   return (
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
@@ -130,30 +125,21 @@ function InstallForm({ id }: { id: string }) {
   const client = useQueryClient();
   const [kind, setKind] = useState<'location' | 'company'>('location');
   const [place, setPlace] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
+  const { busy, problem, save } = useSaving();
   const change = async (install: boolean) => {
-    setBusy(true);
-    setProblem(null);
-    try {
-      if (kind === 'location') {
-        const params = { params: { path: { id, locationId: place } } };
-        await (install ? api.PUT('/v1/apps/{id}/installs/{locationId}', params) : api.DELETE('/v1/apps/{id}/installs/{locationId}', params));
-      } else {
-        const params = { params: { path: { id, companyId: place } } };
-        await (install ? api.PUT('/v1/apps/{id}/company-installs/{companyId}', params) : api.DELETE('/v1/apps/{id}/company-installs/{companyId}', params));
-      }
-      await client.invalidateQueries({ queryKey: ['/v1/audit'] });
-      say(install ? 'Installed: AppInstall was published.' : 'Uninstalled: AppUninstall was published.');
-    } catch (fault) {
-      setProblem(asProblem(fault));
-    } finally {
-      setBusy(false);
+    if (kind === 'location') {
+      const params = { params: { path: { id, locationId: place } } };
+      await (install ? api.PUT('/v1/apps/{id}/installs/{locationId}', params) : api.DELETE('/v1/apps/{id}/installs/{locationId}', params));
+    } else {
+      const params = { params: { path: { id, companyId: place } } };
+      await (install ? api.PUT('/v1/apps/{id}/company-installs/{companyId}', params) : api.DELETE('/v1/apps/{id}/company-installs/{companyId}', params));
     }
+    await client.invalidateQueries({ queryKey: ['/v1/audit'] });
+    say(install ? 'Installed: AppInstall was published.' : 'Uninstalled: AppUninstall was published.');
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    void change(true);
+    void save(() => change(true));
   };
   return (
     <>
@@ -215,13 +201,8 @@ function Remove({ id }: { id: string }) {
     say('The app was removed.');
   };
   return (
-    <Card title="Remove">
-      <div className="flex flex-wrap items-center justify-between gap-3">
-        <p className="text-soft">Forgets its name, its scopes and its installs.</p>
-        <ConfirmButton label="Remove app" icon="trash" title="Remove this app?" confirm="Remove app" act={act}>
-          Its name, scopes and installs are forgotten. Its endpoints stay.
-        </ConfirmButton>
-      </div>
-    </Card>
+    <RemoveCard verb="Remove" noun="app" does="Forgets its name, its scopes and its installs." act={act}>
+      Its name, scopes and installs are forgotten. Its endpoints stay.
+    </RemoveCard>
   );
 }

@@ -4,15 +4,16 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { useState, type FormEvent } from 'react';
 import { api, data, type Schemas } from '~/api/client';
-import { asProblem, isProblem, type Problem } from '~/api/problem';
+import { isProblem } from '~/api/problem';
 import { Trail } from '~/app/layout';
 import { useSigned } from '~/app/session';
 import { Button, ButtonLink } from '~/ui/button';
 import { Stranger } from '~/ui/code';
-import { ConfirmButton, DialogActions } from '~/ui/dialog';
+import { DialogActions, RemoveCard } from '~/ui/dialog';
 import { Field } from '~/ui/field';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Card, Facts, Page } from '~/ui/page';
+import { useSaving } from '~/ui/saving';
 import { say } from '~/ui/toast';
 
 const route = getRouteApi('/locations/$id');
@@ -58,22 +59,16 @@ function LocationForm({ id, known }: { id: string; known: Location | undefined }
   const client = useQueryClient();
   const [name, setName] = useState(known?.name ?? '');
   const [companyId, setCompanyId] = useState(known?.companyId ?? '');
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setProblem(null);
+  const { busy, problem, save } = useSaving();
+  const put = async () => {
     const body = { name: name.trim() || null, companyId: companyId.trim() || null };
-    try {
-      client.setQueryData(['location', id], await data(api.PUT('/v1/locations/{id}', { params: { path: { id } }, body })));
-      await client.invalidateQueries({ queryKey: ['/v1/audit'] });
-      say('Saved.');
-    } catch (fault) {
-      setProblem(asProblem(fault));
-    } finally {
-      setBusy(false);
-    }
+    client.setQueryData(['location', id], await data(api.PUT('/v1/locations/{id}', { params: { path: { id } }, body })));
+    await client.invalidateQueries({ queryKey: ['/v1/audit'] });
+    say('Saved.');
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    void save(put);
   };
   return (
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">
@@ -103,13 +98,8 @@ function Remove({ id }: { id: string }) {
     say('The location was removed.');
   };
   return (
-    <Card title="Remove">
-      <div className="flex flex-wrap items-center justify-between gap-3">
-        <p className="text-soft">Forgets its name and its company. Its endpoints and its log stay.</p>
-        <ConfirmButton label="Remove location" icon="trash" title="Remove this location?" confirm="Remove location" act={act}>
-          Its name and its company are forgotten, and the company&rsquo;s endpoints no longer get its events.
-        </ConfirmButton>
-      </div>
-    </Card>
+    <RemoveCard verb="Remove" noun="location" does="Forgets its name and its company. Its endpoints and its log stay." act={act}>
+      Its name and its company are forgotten, and the company&rsquo;s endpoints no longer get its events.
+    </RemoveCard>
   );
 }

@@ -12,9 +12,10 @@ import { Button } from '~/ui/button';
 import { Body, Stranger } from '~/ui/code';
 import { Dialog } from '~/ui/dialog';
 import { FilterSelect } from '~/ui/field';
-import { Empty, Loading, ProblemNote } from '~/ui/notes';
+import { List } from '~/ui/list';
+import { Empty } from '~/ui/notes';
 import { Facts, Filters as FilterBar, Page } from '~/ui/page';
-import { Table, type Column } from '~/ui/table';
+import { type Column } from '~/ui/table';
 import { Time } from '~/ui/time';
 import { ACTIONS, ACTION_WORDS, changesOf } from './words';
 
@@ -51,18 +52,16 @@ export function AuditPage() {
           onChange={(event) => set({ objectId: event.target.value.trim() || undefined })}
         />
       </FilterBar>
-      {list.isPending && <Loading what="the audit log" />}
-      {list.error && <ProblemNote error={list.error} retry={() => void list.refetch()} />}
-      {list.data && rows.length === 0 && (
-        <div className="card">
-          <Empty icon="audit" title="No entry matches" action={<Button onClick={() => void navigate({ search: {} })}>Clear the filters</Button>} />
-        </div>
-      )}
-      {rows.length > 0 && (
-        <div className="card overflow-clip">
-          <Table label="Audit log" rows={rows} columns={columns} rowKey={rowId} rowHeight={57} more={{ has: list.hasNextPage, busy: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
-        </div>
-      )}
+      <List
+        list={list}
+        what="the audit log"
+        label="Audit log"
+        rows={rows}
+        columns={columns}
+        rowKey={rowId}
+        rowHeight={57}
+        empty={<Empty icon="audit" title="No entry matches" action={<Button onClick={() => void navigate({ search: {} })}>Clear the filters</Button>} />}
+      />
       <Dialog open={shown !== null} onClose={() => setShown(null)} title={shown ? ACTION_WORDS[shown.action] : ''} wide>
         {shown && <Entry entry={shown} />}
       </Dialog>

@@ -106,9 +106,11 @@ function Timings({ attempt }: { attempt: Attempt }) {
         ))}
         <div className="flex items-center gap-1.5">
           <dt className="text-soft">In all</dt>
-          <dd>{milliseconds(attempt.durationMs)}</dd>
+          <dd>
+            {milliseconds(attempt.durationMs)}
+            {isKept && <span className="text-soft"> on a connection that was open already</span>}
+          </dd>
         </div>
-        {isKept && <div className="text-soft">on a connection that was open already</div>}
       </dl>
     </div>
   );

@@ -13,9 +13,9 @@ import { Button, ButtonLink } from '~/ui/button';
 import { FilterSelect } from '~/ui/field';
 import { Icon } from '~/ui/icon';
 import { Live } from '~/ui/live';
-import { Empty, Loading, ProblemNote } from '~/ui/notes';
+import { List } from '~/ui/list';
+import { Empty } from '~/ui/notes';
 import { Filters as FilterBar } from '~/ui/page';
-import { Table } from '~/ui/table';
 import { BulkResend } from './bulk-resend';
 import { deliveryColumns } from '../deliveries/columns';
 
@@ -55,21 +55,16 @@ export function EndpointDeliveries() {
         {mayManage && <BulkResend deliveries={rows} />}
         <LiveSwitch state={wished ? tail.state : 'off'} onChange={(on) => set({ live: on ? undefined : '0' })} />
       </FilterBar>
-      {query.isPending && <Loading what="the deliveries" />}
-      {query.error && <ProblemNote error={query.error} retry={() => void query.refetch()} />}
-      {query.data && rows.length === 0 && <NoDeliveries id={id} isFiltered={isFiltered} clear={() => set({ status: undefined, type: undefined, since: undefined })} />}
-      {rows.length > 0 && (
-        <div className="card overflow-clip">
-          <Table
-            label="Deliveries of this endpoint"
-            rows={rows}
-            columns={deliveryColumns}
-            rowKey={rowId}
-            fresh={tail.fresh}
-            more={{ has: query.hasNextPage, busy: query.isFetchingNextPage, load: () => void query.fetchNextPage() }}
-          />
-        </div>
-      )}
+      <List
+        list={query}
+        what="the deliveries"
+        label="Deliveries of this endpoint"
+        rows={rows}
+        columns={deliveryColumns}
+        rowKey={rowId}
+        fresh={tail.fresh}
+        empty={<NoDeliveries id={id} isFiltered={isFiltered} clear={() => set({ status: undefined, type: undefined, since: undefined })} />}
+      />
     </div>
   );
 }
@@ -141,28 +136,20 @@ export function LiveSwitch({ state, onChange }: { state: LiveState; onChange: (o
 
 function NoDeliveries({ id, isFiltered, clear }: { id: string; isFiltered: boolean; clear: () => void }) {
   const { mayManage } = useSigned();
-  if (isFiltered) {
-    return (
-      <div className="card">
-        <Empty icon="search" title="No delivery matches" action={<Button onClick={clear}>Clear the filters</Button>} />
-      </div>
-    );
-  }
+  if (isFiltered) return <Empty icon="search" title="No delivery matches" action={<Button onClick={clear}>Clear the filters</Button>} />;
   return (
-    <div className="card">
-      <Empty
-        icon="send"
-        title="No deliveries yet"
-        action={
-          mayManage && (
-            <ButtonLink look="primary" icon="send" to="/endpoints/$id/test" params={{ id }}>
-              Send test
-            </ButtonLink>
-          )
-        }
-      >
-        They appear here by themselves as events happen. A test shows at once whether your receiver answers.
-      </Empty>
-    </div>
+    <Empty
+      icon="send"
+      title="No deliveries yet"
+      action={
+        mayManage && (
+          <ButtonLink look="primary" icon="send" to="/endpoints/$id/test" params={{ id }}>
+            Send test
+          </ButtonLink>
+        )
+      }
+    >
+      They appear here by themselves as events happen. A test shows at once whether your receiver answers.
+    </Empty>
   );
 }

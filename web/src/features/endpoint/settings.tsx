@@ -5,7 +5,7 @@ import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { api, data, type Endpoint } from '~/api/client';
 import { endpointQuery } from '~/api/queries';
 import { ownerOf, useSigned } from '~/app/session';
-import { ConfirmButton } from '~/ui/dialog';
+import { RemoveCard } from '~/ui/dialog';
 import { Note } from '~/ui/notes';
 import { Card } from '~/ui/page';
 import { say } from '~/ui/toast';
@@ -61,14 +61,14 @@ function Delete({ endpoint }: { endpoint: Endpoint }) {
     say('The endpoint was deleted. Its log stays.');
   };
   return (
-    <Card title="Delete">
-      <div className="flex flex-wrap items-center justify-between gap-3">
-        <p className="min-w-0 flex-1 basis-64 text-soft">Unfinished deliveries are cancelled; the log stays until its retention ends. This cannot be undone: to stop for a while, disable it.</p>
-        <ConfirmButton label="Delete endpoint" icon="trash" title="Delete this endpoint?" confirm="Delete endpoint" act={act}>
-          <p className="[overflow-wrap:anywhere]">{endpoint.url}</p>
-          <p>Unfinished deliveries are cancelled, and its secret is gone for good.</p>
-        </ConfirmButton>
-      </div>
-    </Card>
+    <RemoveCard
+      verb="Delete"
+      noun="endpoint"
+      does="Unfinished deliveries are cancelled; the log stays until its retention ends. This cannot be undone: to stop for a while, disable it."
+      act={act}
+    >
+      <p className="[overflow-wrap:anywhere]">{endpoint.url}</p>
+      <p>Unfinished deliveries are cancelled, and its secret is gone for good.</p>
+    </RemoveCard>
   );
 }

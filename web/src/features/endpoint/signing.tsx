@@ -12,6 +12,7 @@ import { Field } from '~/ui/field';
 import { Loading, Note, ProblemNote } from '~/ui/notes';
 import { Card } from '~/ui/page';
 import { Countdown, Time } from '~/ui/time';
+import { useSaving } from '~/ui/saving';
 import { say } from '~/ui/toast';
 import { Explain } from './explain';
 
@@ -135,22 +136,13 @@ function Rotate({ id, done }: { id: string; done: () => void }) {
   const client = useQueryClient();
   const [open, setOpen] = useState(false);
   const [grace, setGrace] = useState('86400');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<unknown>(null);
+  const { busy, problem, save } = useSaving();
   const rotate = async () => {
-    setBusy(true);
-    setError(null);
-    try {
-      const secrets = await data(api.POST('/v1/endpoints/{id}/secret/rotate', { params: { path: { id } }, body: { graceSeconds: Number(grace) } }));
-      client.setQueryData(['secret', id], secrets);
-      setOpen(false);
-      done();
-      say('Rotated: the new secret is shown.');
-    } catch (fault) {
-      setError(fault);
-    } finally {
-      setBusy(false);
-    }
+    const secrets = await data(api.POST('/v1/endpoints/{id}/secret/rotate', { params: { path: { id } }, body: { graceSeconds: Number(grace) } }));
+    client.setQueryData(['secret', id], secrets);
+    setOpen(false);
+    done();
+    say('Rotated: the new secret is shown.');
   };
   return (
     <>
@@ -170,10 +162,10 @@ function Rotate({ id, done }: { id: string; done: () => void }) {
             </select>
           )}
         </Field>
-        <ProblemNote error={error} />
+        <ProblemNote error={problem} />
         <DialogActions>
           <Button onClick={() => setOpen(false)}>Keep the secret</Button>
-          <Button look="primary" busy={busy} onClick={rotate}>
+          <Button look="primary" busy={busy} onClick={() => void save(rotate)}>
             Rotate
           </Button>
         </DialogActions>

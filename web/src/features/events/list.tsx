@@ -12,9 +12,10 @@ import { Button } from '~/ui/button';
 import { CodeBlock, Stranger } from '~/ui/code';
 import { Check, FilterSelect } from '~/ui/field';
 import { count } from '~/ui/format';
-import { Empty, Loading, ProblemNote } from '~/ui/notes';
+import { List } from '~/ui/list';
+import { Empty } from '~/ui/notes';
 import { Filters as FilterBar, Page } from '~/ui/page';
-import { Table, type Column } from '~/ui/table';
+import { type Column } from '~/ui/table';
 import { Time } from '~/ui/time';
 
 const route = getRouteApi('/events');
@@ -59,20 +60,15 @@ export function EventsPage() {
         )}
         <Check label="Undelivered only" checked={search.undelivered === 'true'} onChange={(event) => set({ undelivered: event.target.checked ? 'true' : undefined })} />
       </FilterBar>
-      {list.isPending && <Loading what="the events" />}
-      {list.error && <ProblemNote error={list.error} retry={() => void list.refetch()} />}
-      {list.data && rows.length === 0 && <NoEvents isFiltered={isFiltered} clear={() => void navigate({ search: {} })} />}
-      {rows.length > 0 && (
-        <div className="card overflow-clip">
-          <Table
-            label="Events"
-            rows={rows}
-            columns={columns}
-            rowKey={rowId}
-            more={{ has: list.hasNextPage, busy: list.isFetchingNextPage, load: () => void list.fetchNextPage() }}
-          />
-        </div>
-      )}
+      <List
+        list={list}
+        what="the events"
+        label="Events"
+        rows={rows}
+        columns={columns}
+        rowKey={rowId}
+        empty={<NoEvents isFiltered={isFiltered} clear={() => void navigate({ search: {} })} />}
+      />
     </Page>
   );
 }
@@ -126,22 +122,14 @@ function columnsFor(showsOwner: boolean): Column<EventRow>[] {
 
 function NoEvents({ isFiltered, clear }: { isFiltered: boolean; clear: () => void }) {
   const { owner } = useSigned();
-  if (isFiltered) {
-    return (
-      <div className="card">
-        <Empty icon="search" title="No event matches" action={<Button onClick={clear}>Clear the filters</Button>} />
-      </div>
-    );
-  }
+  if (isFiltered) return <Empty icon="search" title="No event matches" action={<Button onClick={clear}>Clear the filters</Button>} />;
   const command = `curl -s ${location.origin}/v1/events \\
   -H "authorization: Bearer $HOOPOE_API_KEY" -H 'content-type: application/json' \\
   -d '{"type": "ContactCreate", "locationId": "${owner.kind === 'location' ? owner.id : 've9EPM428h8vShlRW1KT'}", "id": "nmFmQEsNgz6AVpgLVUJ0"}'`;
   return (
-    <div className="card">
-      <Empty icon="events" title="Nothing was published yet">
-        <p className="mb-3">The platform publishes events with an API key that may publish. Tests are not among them.</p>
-        <CodeBlock label="Command that publishes an event" text={command} />
-      </Empty>
-    </div>
+    <Empty icon="events" title="Nothing was published yet">
+      <p className="mb-3">The platform publishes events with an API key that may publish. Tests are not among them.</p>
+      <CodeBlock label="Command that publishes an event" text={command} />
+    </Empty>
   );
 }

@@ -3,13 +3,13 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { api, data, type Schemas } from '~/api/client';
-import { asProblem, type Problem } from '~/api/problem';
 import { useSigned, type OwnerKind } from '~/app/session';
 import { Button } from '~/ui/button';
 import { CodeBlock } from '~/ui/code';
 import { Dialog, DialogActions } from '~/ui/dialog';
 import { Check, Faults, Field } from '~/ui/field';
 import { Note, ProblemNote } from '~/ui/notes';
+import { useSaving } from '~/ui/saving';
 
 type Created = Schemas['ApiKeyCreated'];
 type Permission = Created['permissions'][number];
@@ -70,23 +70,17 @@ function KeyForm({ done, close }: { done: (created: Created) => void; close: () 
   const [id, setId] = useState('');
   const [chosen, setChosen] = useState<Permission[]>(['view']);
   const [days, setDays] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const submit = async (event: FormEvent) => {
-    event.preventDefault();
-    setBusy(true);
-    setProblem(null);
+  const { busy, problem, save } = useSaving();
+  const make = async () => {
     const expiresAt = days ? new Date(Date.now() + Number(days) * 86_400_000).toISOString() : null;
     const body = { name, permissions: chosen, expiresAt, ...(kind === 'platform' ? {} : { [`${kind}Id`]: id.trim() }) };
-    try {
-      const created = await data(api.POST('/v1/api-keys', { body }));
-      await client.invalidateQueries({ queryKey: ['/v1/api-keys'] });
-      done(created);
-    } catch (fault) {
-      setProblem(asProblem(fault));
-    } finally {
-      setBusy(false);
-    }
+    const created = await data(api.POST('/v1/api-keys', { body }));
+    await client.invalidateQueries({ queryKey: ['/v1/api-keys'] });
+    done(created);
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    void save(make);
   };
   return (
     <form onSubmit={submit} noValidate className="flex flex-col gap-4">

@@ -11,9 +11,10 @@ import { Button } from '~/ui/button';
 import { CodeBlock, Stranger } from '~/ui/code';
 import { ConfirmButton } from '~/ui/dialog';
 import { SearchField } from '~/ui/field';
-import { Empty, Loading, Note, ProblemNote } from '~/ui/notes';
+import { List } from '~/ui/list';
+import { Empty, Note } from '~/ui/notes';
 import { Filters, Page } from '~/ui/page';
-import { Table, type Column } from '~/ui/table';
+import { type Column } from '~/ui/table';
 import { Ago, Time, useNow } from '~/ui/time';
 import { say } from '~/ui/toast';
 import { NewKey } from './new-key';
@@ -37,23 +38,23 @@ export function ApiKeysPage() {
         </Filters>
       )}
       {mayManage && !mayCreate && <HowTo />}
-      {list.isPending && <Loading what="the keys" />}
-      {list.error && <ProblemNote error={list.error} retry={() => void list.refetch()} />}
-      {list.data && keys.length === 0 && (
-        <div className="card">
-          <Empty icon="key" title="No keys">{mayCreate ? 'Make one for a program that publishes or reads.' : 'The platform makes keys for your programs.'}</Empty>
-        </div>
-      )}
-      {keys.length > 0 && rows.length === 0 && (
-        <div className="card">
-          <Empty icon="search" title="No key matches" action={<Button onClick={() => void navigate({ search: {} })}>Clear the search</Button>} />
-        </div>
-      )}
-      {rows.length > 0 && (
-        <div className="card overflow-clip">
-          <Table label="API keys" rows={rows} columns={columns} rowKey={rowId} linked={false} rowHeight={57} more={{ has: list.hasNextPage, busy: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
-        </div>
-      )}
+      <List
+        list={list}
+        what="the keys"
+        label="API keys"
+        rows={rows}
+        columns={columns}
+        rowKey={rowId}
+        linked={false}
+        rowHeight={57}
+        empty={
+          keys.length === 0 ? (
+            <Empty icon="key" title="No keys">{mayCreate ? 'Make one for a program that publishes or reads.' : 'The platform makes keys for your programs.'}</Empty>
+          ) : (
+            <Empty icon="search" title="No key matches" action={<Button onClick={() => void navigate({ search: {} })}>Clear the search</Button>} />
+          )
+        }
+      />
     </Page>
   );
 }

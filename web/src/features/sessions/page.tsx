@@ -8,9 +8,10 @@ import { Trail } from '~/app/layout';
 import { ownerOf, OWNER_WORDS, permissionWords, useSigned } from '~/app/session';
 import { Badge } from '~/ui/badge';
 import { CodeBlock } from '~/ui/code';
-import { Loading, ProblemNote } from '~/ui/notes';
+import { List } from '~/ui/list';
+import { Empty } from '~/ui/notes';
 import { Card, Page } from '~/ui/page';
-import { Table, type Column } from '~/ui/table';
+import { type Column } from '~/ui/table';
 import { Ago, Time } from '~/ui/time';
 import { Revoke, SignOut } from './end';
 
@@ -25,13 +26,7 @@ export function SessionsPage() {
   -d '{${ownerPart}, "permissions": ["view", "manage"], "ttlSeconds": 3600}'`;
   return (
     <Page title="Sessions" top={<Trail here="Sessions" />} intro="People who are signed in, or whose link was not used yet. A revoked session is refused from its next request on.">
-      {list.isPending && <Loading what="the sessions" />}
-      {list.error && <ProblemNote error={list.error} retry={() => void list.refetch()} />}
-      {rows.length > 0 && (
-        <div className="card overflow-clip">
-          <Table label="Sessions" rows={rows} columns={columns} rowKey={rowId} linked={false} rowHeight={57} more={{ has: list.hasNextPage, busy: list.isFetchingNextPage, load: () => void list.fetchNextPage() }} />
-        </div>
-      )}
+      <List list={list} what="the sessions" label="Sessions" rows={rows} columns={columns} rowKey={rowId} linked={false} rowHeight={57} empty={<Empty icon="people" title="Nobody is signed in" />} />
       <Card title="Portal links">
         <div className="flex flex-col gap-2">
           <p className="max-w-3xl text-soft">
