@@ -115,10 +115,10 @@ function dayOf(url: string, ids: Record<Place, string>) {
     const hour = (new Date(at).getUTCHours() + 1) % 24;
     const busy = Math.max(0.08, Math.sin(((hour - 6) / 14) * Math.PI)) * (0.8 + 0.4 * noise(index + base));
     const all = Math.round(base * busy);
-    const share = place === '/partner' ? (index > 30 ? 1 : 0.1) : place === '/leads' ? (index > 21 && index < 28 ? 0.45 : 0.04) : index === 17 ? 0.06 : 0;
+    const share = place === '/partner' ? (index > 30 ? 1 : 0.1) : place === '/leads' ? (hour >= 14 && hour < 17 ? 0.45 : 0.04) : index === 17 ? 0.06 : 0;
     const bad = Math.round(all * share);
     const timeouts = Math.round(bad * 0.3);
-    const refused = place === '/leads' && index > 24 ? Math.round(bad * 0.2) : 0;
+    const refused = place === '/leads' && hour >= 15 && hour < 17 ? Math.round(bad * 0.2) : 0;
     const outcomes = { ...Object.fromEntries(kinds.map((kind) => [kind, 0])), succeeded: all - bad, timeout: timeouts, connect: refused, 'http-error': bad - timeouts - refused } as typeof sums;
     for (const kind of kinds) sums[kind] += outcomes[kind];
     const p50 = Math.round(slow * (0.8 + 0.4 * noise(index * 3 + base)));
