@@ -1,6 +1,7 @@
 //! Test only: a store and an engine that do nothing, for what the API decides without them. What needs a real store is tested
 //! through the binary.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use catalogue::Catalogue;
 use domain::api_key::ApiKey;
 use domain::app::{App, InstallTarget};
-use domain::attempt::Attempt;
+use domain::attempt::{Attempt, AttemptHead};
 use domain::audit::{Action, AuditEntry, Object};
 use domain::delivery::{Delivery, EndReason};
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch};
@@ -238,6 +239,9 @@ impl Deliveries for NoStore {
         away()
     }
     async fn list_deliveries(&self, _: &Scope, _: DeliveryFilter, _: PageRequest) -> Answer<Page<Delivery>> {
+        away()
+    }
+    async fn last_attempts(&self, _: &Scope, _: Vec<DeliveryId>) -> Answer<HashMap<DeliveryId, AttemptHead>> {
         away()
     }
     async fn deliveries_of(&self, _: &Scope, _: EventId) -> Answer<Vec<Delivery>> {

@@ -25,6 +25,24 @@ pub struct Attempt {
     pub timings: Timings,
 }
 
+/// What a list of deliveries shows of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttemptHead {
+    /// From 1.
+    pub number: u32,
+    pub started_at: Timestamp,
+    pub duration_ms: u32,
+    pub outcome: Outcome,
+    pub status_code: Option<u16>,
+}
+
+impl Attempt {
+    pub fn head(&self) -> AttemptHead {
+        let Self { number, started_at, duration_ms, outcome, status_code, .. } = *self;
+        AttemptHead { number, started_at, duration_ms, outcome, status_code }
+    }
+}
+
 /// What is kept of a receiver's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Response {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use domain::attempt::Attempt;
+use domain::attempt::{Attempt, AttemptHead};
 use domain::audit::{Action, Object};
 use domain::delivery::{Delivery, EndReason, Status};
 use domain::id::{DeliveryId, EndpointId, EventId};
@@ -49,6 +49,16 @@ impl Deliveries for PostgresStore {
         let scope = scope.clone();
         let list = reading(|session| Box::pin(list_deliveries(session, scope, filter, page)));
         self.read("listing deliveries", list).await
+    }
+
+    async fn last_attempts(
+        &self,
+        scope: &Scope,
+        ids: Vec<DeliveryId>,
+    ) -> Result<HashMap<DeliveryId, AttemptHead>, StoreError> {
+        let scope = scope.clone();
+        let look = reading(move |session| Box::pin(last_attempts(session, scope, ids)));
+        self.read("looking up attempts", look).await
     }
 
     async fn deliveries_of(&self, scope: &Scope, event_id: EventId) -> Result<Vec<Delivery>, StoreError> {
@@ -140,6 +150,20 @@ async fn delivery(
     let found = found_in(session, &scope, id).await?;
     let shown = log::shown(session, vec![found]).await?.pop().ok_or(Fault::Damaged("delivery"))?;
     Ok((shown, log::attempts(session, id).await?))
+}
+
+async fn last_attempts(
+    session: &Session,
+    scope: Scope,
+    ids: Vec<DeliveryId>,
+) -> Result<HashMap<DeliveryId, AttemptHead>, Fault> {
+    let visible = visible_endpoints(session, &scope).await?;
+    let keys: Vec<i64> = ids.iter().map(|id| id.key()).collect();
+    let mut found = log::find_keys(session, &keys).await?;
+    found.retain(|_, found| visible.as_ref().is_none_or(|visible| visible.contains(&found.endpoint_id())));
+    let heads = log::last_attempts(session, &keys).await?;
+    let seen = ids.into_iter().filter(|id| found.get(&id.key()).is_some_and(|found| found.id() == *id));
+    Ok(seen.filter_map(|id| Some((id, *heads.get(&id.key())?))).collect())
 }
 
 async fn retry(tx: &Tx, found: Found, new_id: DeliveryId, now: Timestamp) -> Result<Delivery, Fault> {

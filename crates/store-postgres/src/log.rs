@@ -4,13 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use domain::attempt::Attempt;
+use domain::attempt::{Attempt, AttemptHead};
 use domain::delivery::{Delivery, Trigger};
 use domain::event::{Event, Visibility};
 use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::location::LocationId;
 use domain::time::Timestamp;
-use futures::future::try_join3;
+use futures::future::{try_join, try_join3};
 use store::backend::codec;
 use store::backend::columns::tenant_id;
 use store::backend::days::day_of;
@@ -86,6 +86,12 @@ pub(crate) const HELD_UNTIL: &str = "select e.id, case when e.state = 1 and e.di
     else h.held_until end from endpoints e left join endpoint_health h on h.endpoint_id = e.id where e.id = any($1)";
 pub(crate) const INLINE_ATTEMPT: &str = "select attempt from deliveries where key = $1";
 pub(crate) const ATTEMPTS: &str = "select attempt from attempts where delivery_key = $1";
+/// The beginnings of attempts ([`codec::ATTEMPT_HEAD_BYTES`]): those that ended deliveries, and the last of those beside one.
+pub(crate) const INLINE_HEADS: &str = "select key, substring(attempt for 37) from deliveries \
+    where key = any($1) and key >= $2 and key <= $3 and attempt is not null";
+pub(crate) const LATEST_HEADS: &str = "select u.key, latest.head from unnest($1::bigint[]) as u (key) cross join lateral \
+    (select substring(attempt for 37) as head from attempts where delivery_key = u.key order by key desc limit 1) latest";
+const _: () = assert!(codec::ATTEMPT_HEAD_BYTES == 37);
 pub(crate) const COUNT_LATE_ATTEMPT: &str =
     "update deliveries set attempt_count = attempt_count + 1 where key = $1";
 pub(crate) const EVENTS: &str = "select key, salt, type, location_id, company_id, app_id, hidden, considered, scope, payload \
@@ -347,6 +353,19 @@ pub(crate) async fn find_keys(session: &Session, keys: &[i64]) -> Result<HashMap
         found.insert(row.get(0), Found::Queued(queued_of_row(row)?));
     }
     Ok(found)
+}
+
+/// The latest attempt of each: the one that ended it, or the last of those beside it.
+pub(crate) async fn last_attempts(
+    session: &Session,
+    keys: &[i64],
+) -> Result<HashMap<i64, AttemptHead>, Fault> {
+    let (low, high) = bounds(keys);
+    let (latest, inline) =
+        try_join(session.query(LATEST_HEADS, &[&keys]), session.query(INLINE_HEADS, &[&keys, &low, &high]))
+            .await?;
+    let head = |row: &Row| Ok((row.get(0), codec::attempt_head_of(row.get(1))?));
+    latest.iter().chain(&inline).map(head).collect()
 }
 
 /// A delivery by its whole id.

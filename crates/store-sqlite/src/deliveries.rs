@@ -1,9 +1,9 @@
 //! Deliveries as the log shows them: one, a listing, those of an event; and what a person does to one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use domain::attempt::Attempt;
+use domain::attempt::{Attempt, AttemptHead};
 use domain::audit::{Action, Object};
 use domain::delivery::{Delivery, EndReason, Status};
 use domain::id::{DeliveryId, EndpointId, EventId};
@@ -49,6 +49,15 @@ impl Deliveries for SqliteStore {
     ) -> Result<Page<Delivery>, StoreError> {
         let scope = scope.clone();
         self.read("listing deliveries", move |conn| list_deliveries(conn, &scope, &filter, &page)).await
+    }
+
+    async fn last_attempts(
+        &self,
+        scope: &Scope,
+        ids: Vec<DeliveryId>,
+    ) -> Result<HashMap<DeliveryId, AttemptHead>, StoreError> {
+        let scope = scope.clone();
+        self.read("looking up attempts", move |conn| last_attempts(conn, &scope, &ids)).await
     }
 
     async fn deliveries_of(&self, scope: &Scope, event_id: EventId) -> Result<Vec<Delivery>, StoreError> {
@@ -114,6 +123,23 @@ fn delivery(conn: &Connection, scope: &Scope, id: DeliveryId) -> Result<(Deliver
     let delivery = log::shown(found_in(conn, scope, id)?, conn)?;
     let attempts = if days::exists(conn, day_of(id.key()))? { log::attempts(conn, id)? } else { Vec::new() };
     Ok((delivery, attempts))
+}
+
+fn last_attempts(
+    conn: &Connection,
+    scope: &Scope,
+    ids: &[DeliveryId],
+) -> Result<HashMap<DeliveryId, AttemptHead>, Fault> {
+    let visible = visible_endpoints(conn, scope)?;
+    let mut heads = HashMap::new();
+    for id in ids {
+        let Some(found) = log::find(conn, *id)? else { continue };
+        let is_seen = visible.as_ref().is_none_or(|visible| visible.contains(&found.endpoint_id()));
+        if is_seen && let Some(head) = log::last_attempt(conn, *id)? {
+            heads.insert(*id, head);
+        }
+    }
+    Ok(heads)
 }
 
 fn retry(tx: &mut Tx<'_>, found: Found, new_id: DeliveryId, now: Timestamp) -> Result<Delivery, Fault> {

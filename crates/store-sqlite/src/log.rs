@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use domain::attempt::Attempt;
+use domain::attempt::{Attempt, AttemptHead};
 use domain::delivery::{Delivery, Trigger};
 use domain::event::{Event, Visibility};
 use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::location::LocationId;
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use store::backend::codec::ATTEMPT_HEAD_BYTES;
 use store::backend::columns::tenant_id;
 pub(crate) use store::backend::standing::{DeliveryHead, Ending, Found, Queued};
 use store::backend::standing::{Standing, UndeliveredNote};
@@ -61,6 +62,17 @@ pub(crate) fn inline_attempt_sql(day: days::Day) -> String {
 }
 pub(crate) fn attempts_sql(day: days::Day) -> String {
     format!("SELECT attempt FROM attempts_{} WHERE delivery_key = ?1", suffix(day))
+}
+/// The beginning of an ended delivery's attempt: no page that the rest overflows to is read.
+pub(crate) fn inline_head_sql(day: days::Day) -> String {
+    format!("SELECT substr(attempt, 1, {ATTEMPT_HEAD_BYTES}) FROM deliveries_{} WHERE key = ?1", suffix(day))
+}
+pub(crate) fn latest_head_sql(day: days::Day) -> String {
+    format!(
+        "SELECT substr(attempt, 1, {ATTEMPT_HEAD_BYTES}) FROM attempts_{} WHERE delivery_key = ?1 \
+         ORDER BY key DESC LIMIT 1",
+        suffix(day)
+    )
 }
 pub(crate) fn event_sql(day: days::Day) -> String {
     format!(
@@ -211,6 +223,24 @@ pub(crate) fn attempts(conn: &Connection, id: DeliveryId) -> Result<Vec<Attempt>
     }
     attempts.sort_by_key(|attempt| (attempt.number, attempt.id));
     Ok(attempts)
+}
+
+/// The latest attempt: the one that ended the delivery, or the last of those beside it.
+pub(crate) fn last_attempt(conn: &Connection, id: DeliveryId) -> Result<Option<AttemptHead>, Fault> {
+    let day = day_of(id.key());
+    if !days::exists(conn, day)? {
+        return Ok(None);
+    }
+    for sql in [inline_head_sql(day), latest_head_sql(day)] {
+        let head = one(conn, &sql, id.key(), |row| {
+            let bytes = row.get_ref(0)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+            Ok(bytes.map(codec::attempt_head_of).transpose()?)
+        })?;
+        if let Some(head) = head.flatten() {
+            return Ok(Some(head));
+        }
+    }
+    Ok(None)
 }
 
 /// An event by its row's key, without its payload. Its day may be gone.

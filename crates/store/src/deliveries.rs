@@ -1,7 +1,9 @@
 //! Deliveries as the log shows them, and what a person may do to one.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
-use domain::attempt::Attempt;
+use domain::attempt::{Attempt, AttemptHead};
 use domain::delivery::{Delivery, Status};
 use domain::endpoint::TypeName;
 use domain::id::{DeliveryId, EndpointId, EventId};
@@ -33,6 +35,12 @@ pub trait Deliveries {
         filter: DeliveryFilter,
         page: PageRequest,
     ) -> Result<Page<Delivery>, StoreError>;
+    /// The latest attempt of each of these that the caller sees and that has one: what a list shows beside them.
+    async fn last_attempts(
+        &self,
+        scope: &Scope,
+        ids: Vec<DeliveryId>,
+    ) -> Result<HashMap<DeliveryId, AttemptHead>, StoreError>;
     /// Every delivery of an event in the caller's world, oldest first; for "what became of it".
     async fn deliveries_of(&self, scope: &Scope, event_id: EventId) -> Result<Vec<Delivery>, StoreError>;
     /// Of a finished delivery: queues a new one, `new_id`, with `trigger: retry`. Of an unfinished one: makes it due now (one

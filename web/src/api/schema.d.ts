@@ -1002,7 +1002,7 @@ export interface components {
             /** @description To be sent as `x-csrf-token` with every change; null for a session that comes as a bearer token, which needs none. */
             csrfToken: string | null;
         };
-        /** @description A delivery in a list. */
+        /** @description A delivery without its attempts. */
         Delivery: {
             /**
              * Format: int32
@@ -1319,6 +1319,22 @@ export interface components {
             eventId: string | null;
             locationId: string | null;
         };
+        /** @description The latest finished attempt of a delivery. */
+        LastAttempt: {
+            /** Format: int32 */
+            durationMs: number;
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            number: number;
+            /** @description `succeeded`, `http-error`, `timeout`, `dns`, `connect`, `tls`, `blocked` or `protocol`. */
+            outcome: string;
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: int32 */
+            statusCode: number | null;
+        };
         /**
          * @description Milliseconds within which so many percent of the answers came, a tenth off at most: `durationMs` of the attempts that were
          *     answered, with any status.
@@ -1330,6 +1346,10 @@ export interface components {
             p95: number;
             /** Format: double */
             p99: number;
+        };
+        /** @description A delivery in a list, with what its latest attempt came to. */
+        ListedDelivery: components["schemas"]["Delivery"] & {
+            lastAttempt: components["schemas"]["LastAttempt"] | null;
         };
         /** @description One page of a list, newest first. */
         Listing_ApiKey: {
@@ -1378,43 +1398,6 @@ export interface components {
                 locationId: string | null;
                 object: components["schemas"]["AuditObject"];
                 requestId: string;
-            }[];
-            /** @description Pass it back as `cursor` with the same filters; null at the end. A page may be short, even empty, before the end. */
-            nextCursor: string | null;
-        };
-        /** @description One page of a list, newest first. */
-        Listing_Delivery: {
-            data: {
-                /**
-                 * Format: int32
-                 * @description Finished attempts.
-                 */
-                attemptCount: number;
-                /** Format: date-time */
-                completedAt: string | null;
-                /** Format: date-time */
-                createdAt: string;
-                /**
-                 * @description Why it failed or was cancelled: `exhausted`, `gone`, `endpoint-failing`, `address-refused`, `by-hand` or
-                 *     `endpoint-deleted`.
-                 */
-                endReason: string | null;
-                endpointId: string;
-                eventId: string;
-                id: string;
-                locationId: string | null;
-                /**
-                 * Format: date-time
-                 * @description Null once it is finished, and while it waits: its endpoint's `health` says for what.
-                 */
-                nextAttemptAt: string | null;
-                /** @description The delivery that this one repeats. */
-                retryOf: string | null;
-                /** @description `pending`, `delivering`, `retrying`, `waiting`, `succeeded`, `failed` or `cancelled`. */
-                status: string;
-                /** @description `event`, `retry`, `replay` or `test`. */
-                trigger: string;
-                type: string;
             }[];
             /** @description Pass it back as `cursor` with the same filters; null at the end. A page may be short, even empty, before the end. */
             nextCursor: string | null;
@@ -1501,6 +1484,14 @@ export interface components {
                  */
                 type: string;
             }[];
+            /** @description Pass it back as `cursor` with the same filters; null at the end. A page may be short, even empty, before the end. */
+            nextCursor: string | null;
+        };
+        /** @description One page of a list, newest first. */
+        Listing_ListedDelivery: {
+            data: (components["schemas"]["Delivery"] & {
+                lastAttempt: components["schemas"]["LastAttempt"] | null;
+            })[];
             /** @description Pass it back as `cursor` with the same filters; null at the end. A page may be short, even empty, before the end. */
             nextCursor: string | null;
         };
@@ -3371,7 +3362,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Listing_Delivery"];
+                    "application/json": components["schemas"]["Listing_ListedDelivery"];
                 };
             };
             /** @description `invalid-cursor`, `invalid-host` */

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use domain::attempt::{Attempt, HeaderList, Response, Timings};
+use domain::attempt::{Attempt, AttemptHead, HeaderList, Response, Timings};
 use domain::delivery::Delivery;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{text, time};
 
-/// A delivery in a list.
+/// A delivery without its attempts.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Delivery)]
@@ -41,6 +41,32 @@ pub(crate) struct DeliveryRow {
     /// `endpoint-deleted`.
     #[schema(required)]
     end_reason: Option<&'static str>,
+}
+
+/// A delivery in a list, with what its latest attempt came to.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ListedDelivery {
+    #[serde(flatten)]
+    row: DeliveryRow,
+    /// Null before the first attempt has ended.
+    #[schema(required)]
+    last_attempt: Option<LastAttempt>,
+}
+
+/// The latest finished attempt of a delivery.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LastAttempt {
+    /// From 1.
+    number: u32,
+    #[schema(format = DateTime)]
+    started_at: String,
+    duration_ms: u32,
+    /// `succeeded`, `http-error`, `timeout`, `dns`, `connect`, `tls`, `blocked` or `protocol`.
+    outcome: &'static str,
+    #[schema(required)]
+    status_code: Option<u16>,
 }
 
 /// A delivery with its attempts.
@@ -139,6 +165,19 @@ impl DeliveryRow {
             completed_at: delivery.completed_at.map(time),
             end_reason: delivery.end_reason.map(|reason| reason.as_str()),
         }
+    }
+}
+
+impl ListedDelivery {
+    pub(crate) fn of(delivery: &Delivery, last: Option<&AttemptHead>) -> Self {
+        let last_attempt = last.map(|head| LastAttempt {
+            number: head.number,
+            started_at: time(head.started_at),
+            duration_ms: head.duration_ms,
+            outcome: head.outcome.as_str(),
+            status_code: head.status_code,
+        });
+        Self { row: DeliveryRow::of(delivery), last_attempt }
     }
 }
 

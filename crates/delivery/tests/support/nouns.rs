@@ -1,10 +1,10 @@
 //! Endpoints, deliveries and events, as far as the queue's rules depend on them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::attempt::Attempt;
+use domain::attempt::{Attempt, AttemptHead};
 use domain::delivery::{Delivery, Status};
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch, EndpointState};
 use domain::event::Event;
@@ -146,6 +146,17 @@ impl Deliveries for FakeStore {
             let shown = ids.filter_map(|id| self.shown(scope, state, *id).ok());
             let fits = |status: Status| filter.status.is_none_or(|wanted| wanted == status);
             Ok(one_page(shown.filter(|shown| fits(shown.status)).collect(), |shown| shown.id.bits(), page))
+        })
+        .await
+    }
+    async fn last_attempts(
+        &self,
+        _: &Scope,
+        ids: Vec<DeliveryId>,
+    ) -> Answer<HashMap<DeliveryId, AttemptHead>> {
+        self.reach(Call::Read, |state| {
+            let last = |id: &DeliveryId| Some((*id, state.attempts.get(id)?.last()?.head()));
+            Ok(ids.iter().filter_map(last).collect())
         })
         .await
     }

@@ -91,7 +91,7 @@ async fn filled(database: &Database, store: &PostgresStore, rows_of_a_day: i64) 
     let first_key_of = store::backend::days::first_key_of;
     for day in today - DAYS + 1..=today {
         let (first, step) = (first_key_of(day), (first_key_of(day + 1) - first_key_of(day)) / rows_of_a_day);
-        let numbered = format!("from generate_series(0, {}) n", rows_of_a_day - 1);
+        let numbered = format!("from generate_series(0::bigint, {}) n", rows_of_a_day - 1);
         let key = format!("{first} + n * {step}");
         let (endpoint, location) =
             ("substring(sha256((n % 200)::text::bytea) for 16)", "'location-' || n % 200");
@@ -220,6 +220,8 @@ fn sorted_by_an_index() -> Vec<String> {
 fn fixed() -> Vec<&'static str> {
     let traffic = [
         log::INSERT_EVENTS,
+        log::INLINE_HEADS,
+        log::LATEST_HEADS,
         log::INSERT_HELD,
         log::INSERT_QUEUED,
         log::INSERT_ENDED,

@@ -206,6 +206,8 @@ fn of_day(day: i64) -> Vec<String> {
         log::ended_sql(day),
         log::inline_attempt_sql(day),
         log::attempts_sql(day),
+        log::inline_head_sql(day),
+        log::latest_head_sql(day),
         log::event_sql(day),
         log::count_late_attempt_sql(day),
     ]

@@ -3,7 +3,7 @@
 //! A number or a layout that was written once keeps its meaning for good. Nothing here knows SQL.
 
 use bytes::Bytes;
-use domain::attempt::{Attempt, HeaderList, Response, Timings};
+use domain::attempt::{Attempt, AttemptHead, HeaderList, Response, Timings};
 use domain::delivery::{EndReason, Status, Trigger};
 use domain::event::{Considered, EventScope, Fate, SkipReason};
 use domain::id::{AttemptId, DeliveryId, EndpointId};
@@ -119,6 +119,9 @@ pub fn considered_of(bytes: &[u8]) -> Result<Vec<Considered>, Damaged> {
     Ok(considered)
 }
 
+/// Version, id, number, start, duration, outcome and status.
+pub const ATTEMPT_HEAD_BYTES: usize = 1 + 16 + 4 + 8 + 4 + 1 + 3;
+
 pub fn attempt_bytes(attempt: &Attempt) -> Vec<u8> {
     let body = attempt.response.as_ref().map_or(0, |response| response.body.len());
     let mut out = Output(Vec::with_capacity(512 + body));
@@ -149,13 +152,15 @@ fn phases(timings: Timings) -> [Option<u32>; 4] {
 
 pub fn attempt_of(bytes: &[u8]) -> Result<Attempt, Damaged> {
     let mut input = Input::versioned(bytes, "attempt")?;
+    let (id, head) = input.attempt_head()?;
+    let AttemptHead { number, started_at, duration_ms, outcome, status_code } = head;
     Ok(Attempt {
-        id: AttemptId::from_bits(u128::from_be_bytes(input.take()?)),
-        number: input.u32()?,
-        started_at: Timestamp::from_millis(i64::from_be_bytes(input.take()?)),
-        duration_ms: input.u32()?,
-        outcome: word_at(&OUTCOMES, i64::from(input.u8()?), "outcome")?,
-        status_code: input.option(|input| input.take().map(u16::from_be_bytes))?,
+        id,
+        number,
+        started_at,
+        duration_ms,
+        outcome,
+        status_code,
         error: input.option(Input::text)?,
         remote_address: input.option(Input::text)?,
         timings: Timings {
@@ -177,6 +182,11 @@ pub fn attempt_of(bytes: &[u8]) -> Result<Attempt, Damaged> {
 pub fn attempt_id_of(bytes: &[u8]) -> Result<AttemptId, Damaged> {
     let mut input = Input::versioned(bytes, "attempt")?;
     Ok(AttemptId::from_bits(u128::from_be_bytes(input.take()?)))
+}
+
+/// An attempt's bytes, or their first [`ATTEMPT_HEAD_BYTES`].
+pub fn attempt_head_of(bytes: &[u8]) -> Result<AttemptHead, Damaged> {
+    Ok(Input::versioned(bytes, "attempt")?.attempt_head()?.1)
 }
 
 /// Any texts in their order, such as an app's scopes.
@@ -297,6 +307,17 @@ impl<'a> Input<'a> {
     fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
+    fn attempt_head(&mut self) -> Result<(AttemptId, AttemptHead), Damaged> {
+        let id = AttemptId::from_bits(u128::from_be_bytes(self.take()?));
+        let head = AttemptHead {
+            number: self.u32()?,
+            started_at: Timestamp::from_millis(i64::from_be_bytes(self.take()?)),
+            duration_ms: self.u32()?,
+            outcome: word_at(&OUTCOMES, i64::from(self.u8()?), "outcome")?,
+            status_code: self.option(|input| input.take().map(u16::from_be_bytes))?,
+        };
+        Ok((id, head))
+    }
     fn take<const N: usize>(&mut self) -> Result<[u8; N], Damaged> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Damaged(self.what))?;
         self.rest = rest;
@@ -381,6 +402,7 @@ mod tests {
         let bytes = attempt_bytes(&attempt());
         assert_eq!(attempt_of(&bytes).unwrap(), attempt());
         assert_eq!(attempt_id_of(&bytes).unwrap(), attempt().id);
+        assert_eq!(attempt_head_of(&bytes[..ATTEMPT_HEAD_BYTES]).unwrap(), attempt().head());
         for cut in 0..bytes.len() {
             assert!(attempt_of(&bytes[..cut]).is_err(), "{cut}");
         }

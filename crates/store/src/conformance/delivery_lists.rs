@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use domain::attempt::Attempt;
 use domain::delivery::{Delivery, EndReason, Status};
 use domain::endpoint::Endpoint;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
@@ -53,6 +54,30 @@ pub async fn deliveries_are_listed_newest_first_however_long_the_page(stage: &mu
     let page = PageRequest { limit: 50, before: None };
     let listed = stage.list_deliveries(&Scope::Platform, DeliveryFilter::default(), page).await.unwrap();
     assert!(listed.rows.iter().eq(made.iter().rev()), "a listed delivery is shown as it is alone");
+}
+
+pub async fn beside_a_list_stands_the_last_attempt_of_each(stage: &mut Stage) {
+    let [one, two] = two_endpoints(stage).await;
+    let mut ids: Vec<_> = some_of_each(stage, &[&one, &two]).await.iter().map(|made| made.id).collect();
+    let three = stage.endpoint(&location("three")).await;
+    let twice = stage.send(Draft::at(NOW).of(location("three")).held_for(&three)).await.delivery();
+    stage.record_at(&twice, Verdict::RetryAt(at(1)), NOW).await;
+    let again = stage.claim_one(&three, at(1)).await;
+    ids.push(again.id);
+    stage.record_at(&again, Verdict::RetryAt(at(9 * DAY_S)), at(1)).await;
+    let heads = stage.last_attempts(&Scope::Platform, ids.clone()).await.unwrap();
+    let mut seen_by_one = 0;
+    let scope = location("one");
+    let of_one = stage.last_attempts(&scope, ids.clone()).await.unwrap();
+    for id in ids {
+        let (shown, attempts) = stage.shown(id).await;
+        let last = attempts.last().map(Attempt::head);
+        assert_eq!(heads.get(&id).copied(), last, "{shown:?}");
+        let expected = last.filter(|_| shown.endpoint_id == one.id);
+        assert_eq!(of_one.get(&id).copied(), expected, "{shown:?}");
+        seen_by_one += usize::from(expected.is_some());
+    }
+    assert!((1..heads.len()).contains(&seen_by_one));
 }
 
 pub async fn filters_of_deliveries_hold_alone_and_together(stage: &mut Stage) {

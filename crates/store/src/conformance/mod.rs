@@ -222,6 +222,7 @@ macro_rules! conformance_suite {
             }
             delivery_lists {
                 deliveries_are_listed_newest_first_however_long_the_page,
+                beside_a_list_stands_the_last_attempt_of_each,
                 filters_of_deliveries_hold_alone_and_together,
                 since_is_inclusive_and_until_exclusive_for_deliveries,
                 a_cursor_of_deliveries_neither_repeats_nor_skips_what_changes,
