@@ -37,6 +37,7 @@ export async function everyPage(hoopoe: Hoopoe, receiver: Receiver): Promise<str
   const fine = await endpointFor(hoopoe, receiver.url, { locationId, description: 'A description that is rather long, so that it has to be cut somewhere on a phone', headers: { 'x-team': 'blue' } });
   const failing = await endpointFor(hoopoe, `${receiver.url}/fails/with/a/path/that/is/long/enough/to/not/fit/on/a/phone`, { locationId, retrySchedule: [3_600], eventTypes: ['*'] });
   receiver.answer = ({ headers }) => (headers['x-team'] ? { status: 200, body: '{"ok":true}' } : { status: 503, body: `${'long'.repeat(100)} \u202E\u0000<b>` });
+  await hoopoe.call('POST', '/v1/api-keys', { name: 'Nightly export', permissions: ['view', 'manage', 'publish'], locationId: 've9EPM428h8vShlRW1KT', expiresAt: new Date(Date.now() + 30 * 86_400_000).toISOString() });
   const event = await hoopoe.publish({ locationId });
   const id = fine.id;
   const deliveryOf = async (endpointId: string) => (await hoopoe.call<{ data: { id: string }[] }>('GET', `/v1/deliveries?endpointId=${endpointId}`)).data[0]!.id;

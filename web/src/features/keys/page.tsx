@@ -83,7 +83,7 @@ function columnsFor(mayManage: boolean): Column<ApiKey>[] {
           <p className="font-medium">
             <Stranger text={original.name} />
           </p>
-          <code className="text-xs text-soft">{original.id}</code>
+          <code className="text-xs text-soft max-xl:[overflow-wrap:anywhere]">{original.id}</code>
         </>
       ),
     },
@@ -94,7 +94,7 @@ function columnsFor(mayManage: boolean): Column<ApiKey>[] {
         const owner = ownerOf(original);
         return (
           <span className="text-soft">
-            {owner.kind} {owner.id && <code className="text-xs">{owner.id}</code>}
+            {owner.kind} {owner.id && <code className="text-xs max-xl:[overflow-wrap:anywhere]">{owner.id}</code>}
           </span>
         );
       },
