@@ -8,6 +8,8 @@ export type Schemas = components['schemas'];
 export type Endpoint = Schemas['Endpoint'];
 export type Health = Schemas['Health'];
 export type Delivery = Schemas['Delivery'];
+/** As a list shows it. */
+export type ListedDelivery = Schemas['ListedDelivery'];
 export type DeliveryDetail = Schemas['DeliveryDetail'];
 export type Attempt = Schemas['Attempt'];
 export type EventRow = Schemas['Event'];

@@ -1328,8 +1328,11 @@ export interface components {
              * @description From 1.
              */
             number: number;
-            /** @description `succeeded`, `http-error`, `timeout`, `dns`, `connect`, `tls`, `blocked` or `protocol`. */
-            outcome: string;
+            /**
+             * @description `succeeded`, `http-error`, `timeout`, `dns`, `connect`, `tls`, `blocked` or `protocol`.
+             * @enum {string}
+             */
+            outcome: "succeeded" | "http-error" | "timeout" | "dns" | "connect" | "tls" | "blocked" | "protocol";
             /** Format: date-time */
             startedAt: string;
             /** Format: int32 */

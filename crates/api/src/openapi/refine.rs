@@ -71,6 +71,7 @@ pub(super) fn schemas(schemas: &mut Value) {
         ("/Delivery/properties/trigger", words(Trigger::ALL, |trigger| trigger.as_str())),
         ("/Delivery/properties/endReason", words(EndReason::ALL, |reason| reason.as_str())),
         ("/Attempt/properties/outcome", words(&Outcome::ALL, Outcome::as_str)),
+        ("/LastAttempt/properties/outcome", words(&Outcome::ALL, Outcome::as_str)),
         ("/Became/properties/status", statuses),
         ("/Became/properties/reason", words(&SkipReason::ALL, SkipReason::as_str)),
         ("/Endpoint/properties/ordering", vec!["none"]),

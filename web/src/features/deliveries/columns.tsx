@@ -1,13 +1,14 @@
 // Deliveries as rows, wherever they are listed.
 
 import { Link } from '@tanstack/react-router';
-import type { Delivery } from '~/api/client';
-import { StatusBadge } from '~/ui/badge';
+import type { ListedDelivery } from '~/api/client';
+import { OUTCOMES, StatusBadge } from '~/ui/badge';
+import { milliseconds } from '~/ui/format';
 import type { Column } from '~/ui/table';
 import { Ago, Time } from '~/ui/time';
 import { END_WORDS, TRIGGER_WORDS } from './words';
 
-export const deliveryColumns: Column<Delivery>[] = [
+export const deliveryColumns: Column<ListedDelivery>[] = [
   {
     id: 'status',
     header: 'Status',
@@ -33,6 +34,12 @@ export const deliveryColumns: Column<Delivery>[] = [
         …{original.id.slice(-10)}
       </code>
     ),
+  },
+  {
+    id: 'answer',
+    header: 'Last answer',
+    meta: { className: 'text-soft whitespace-nowrap on-phone-none' },
+    cell: ({ row: { original } }) => original.lastAttempt && <Answer of={original.lastAttempt} />,
   },
   {
     id: 'trigger',
@@ -64,3 +71,16 @@ export const deliveryColumns: Column<Delivery>[] = [
     cell: ({ row: { original } }) => <Time at={original.createdAt} />,
   },
 ];
+
+/** What the receiver said and after how long; where it said nothing, what stood in the way. */
+function Answer({ of: { outcome, statusCode, durationMs } }: { of: NonNullable<ListedDelivery['lastAttempt']> }) {
+  return (
+    <>
+      <span title={OUTCOMES[outcome].says} className={outcome === 'succeeded' ? undefined : 'text-bad'}>
+        {statusCode ?? OUTCOMES[outcome].word}
+      </span>
+      {' · '}
+      {milliseconds(durationMs)}
+    </>
+  );
+}

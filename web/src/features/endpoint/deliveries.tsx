@@ -3,7 +3,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useMemo, useState } from 'react';
-import type { Delivery, DeliveryStatus } from '~/api/client';
+import type { Delivery, DeliveryStatus, ListedDelivery } from '~/api/client';
 import { eventTypesQuery, listQuery, rowsOf, type Filters } from '~/api/queries';
 import { useStream, type LiveState } from '~/api/stream';
 import { PERIOD_OPTIONS, sinceOf } from '~/app/search';
@@ -37,7 +37,7 @@ export function EndpointDeliveries() {
   const list = listQuery('/v1/deliveries', filters);
   const tail = useTail(id, wished, (delivery) => fits(delivery, search), list.queryKey);
   const query = useInfiniteQuery({ ...list, refetchInterval: ({ state }) => refreshMs(wished ? tail.state : 'off', state.data?.pages.length ?? 0) });
-  const rows = useMemo(() => merged(rowsOf(query.data) as Delivery[], tail.arrived, search), [query.data, tail.arrived, search]);
+  const rows = useMemo(() => merged(rowsOf(query.data) as ListedDelivery[], tail.arrived, search), [query.data, tail.arrived, search]);
   const set = (change: Partial<typeof search>) => void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
   const isFiltered = Boolean(search.status || search.type || search.since);
   return (
@@ -91,14 +91,14 @@ function fits(delivery: Delivery, search: Search): boolean {
 
 function useTail(endpointId: string, enabled: boolean, wants: (delivery: Delivery) => boolean, listKey: readonly unknown[]) {
   const client = useQueryClient();
-  const [arrived, setArrived] = useState<ReadonlyMap<string, Delivery>>(new Map());
+  const [arrived, setArrived] = useState<ReadonlyMap<string, ListedDelivery>>(new Map());
   const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
   const state = useStream({
     endpointId,
     enabled,
     onMessage: (message) => {
       if (message.event !== 'attempt' || message.data.delivery.endpointId !== endpointId) return;
-      const { delivery } = message.data;
+      const delivery = { ...message.data.delivery, lastAttempt: message.data.attempt };
       setArrived((old) => new Map([...[...old].slice(-TAIL_ROWS_MAX), [delivery.id, delivery]]));
       if (wants(delivery)) setFresh(new Set([delivery.id]));
     },
@@ -111,7 +111,7 @@ function useTail(endpointId: string, enabled: boolean, wants: (delivery: Deliver
 }
 
 /** What the stream told replaces what the list said; what no longer fits the filters goes. */
-export function merged(listed: Delivery[], arrived: ReadonlyMap<string, Delivery>, search: Search): Delivery[] {
+export function merged(listed: ListedDelivery[], arrived: ReadonlyMap<string, ListedDelivery>, search: Search): ListedDelivery[] {
   const known = new Set(listed.map(({ id }) => id));
   const changed = listed.map((delivery) => later(delivery, arrived.get(delivery.id)));
   const added = [...arrived.values()].filter(({ id }) => !known.has(id));
@@ -119,7 +119,7 @@ export function merged(listed: Delivery[], arrived: ReadonlyMap<string, Delivery
   return all.sort((one, other) => (one.createdAt === other.createdAt ? (one.id < other.id ? 1 : -1) : one.createdAt < other.createdAt ? 1 : -1));
 }
 
-function later(listed: Delivery, told: Delivery | undefined): Delivery {
+function later(listed: ListedDelivery, told: ListedDelivery | undefined): ListedDelivery {
   return told && told.attemptCount >= listed.attemptCount && !listed.completedAt ? told : listed;
 }
 
