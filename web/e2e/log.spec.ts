@@ -99,6 +99,7 @@ test('the live tail says that the connection is lost, comes back and shows what 
     id: 'dlv_01JB2Z8Q4X9T6K3M5N7P0R1S2V', eventId: 'evt_01JB2Z8Q4X9T6K3M5N7P0R1S2V', endpointId: endpoint.id, type: 'InvoicePaid', locationId,
     trigger: 'event', retryOf: null, status: 'succeeded', attemptCount: 1, nextAttemptAt: null, createdAt: at, completedAt: at, endReason: null,
   };
+  const attempt = { number: 1, startedAt: at, durationMs: 83, outcome: 'succeeded', statusCode: 200 };
   const asked: (string | undefined)[] = [];
   let isDown = true;
   await page.route('**/v1/stream?*', async (route) => {
@@ -106,13 +107,13 @@ test('the live tail says that the connection is lost, comes back and shows what 
     if (isDown) return route.abort('connectionreset');
     await route.fulfill({
       contentType: 'text/event-stream',
-      body: `: beat\n\nid: 41\nevent: attempt\ndata: ${JSON.stringify({ delivery, attempt: {} })}\n\n`,
+      body: `: beat\n\nid: 41\nevent: attempt\ndata: ${JSON.stringify({ delivery, attempt })}\n\n`,
     });
   });
   await page.goto(`/endpoints/${endpoint.id}/deliveries`);
   await expect(page.getByRole('status').filter({ hasText: 'Connection lost, reconnecting' })).toBeVisible();
   isDown = false;
-  await expect(page.getByRole('row').filter({ hasText: 'InvoicePaid' })).toBeVisible();
+  await expect(page.getByRole('row').filter({ hasText: 'InvoicePaid' })).toContainText('200 · 83\u00a0ms');
   await expect.poll(() => asked.at(-1)).toBe('41');
   await page.getByRole('button', { name: 'Pause' }).click();
   await expect(page.getByText('Live tail off')).toBeVisible();
