@@ -65,6 +65,10 @@ pub const STREAMS_PER_OWNER_MAX: usize = 32;
 /// Events that are kept for streams that are slow or come back, and their bytes, about.
 pub const FEED_EVENTS_MAX: usize = 8_192;
 pub const FEED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Where several nodes serve: events that one reads at once of what happened on all, and how many that happened before anybody
+/// listened on it.
+pub const FEED_READ_ROWS: usize = 128;
+pub const FEED_HISTORY_EVENTS: usize = 1_024;
 /// Events that one stream takes out at once.
 pub const STREAM_EVENTS_AT_ONCE: usize = 32;
 /// And no further one once there are so many bytes.
@@ -207,6 +211,7 @@ const _: () = assert!(2 * BATCH_BYTES_MAX <= BATCH_ARRIVAL_BYTES_PER_OWNER);
 const _: () = assert!(2 * BATCH_ARRIVAL_BYTES_PER_OWNER <= BATCH_ARRIVAL_BYTES_MAX);
 const _: () = assert!(SIGN_INS_MAX < REQUESTS_MAX);
 const _: () = assert!(STREAMS_PER_OWNER_MAX <= STREAMS_MAX && STREAMS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(FEED_READ_ROWS <= FEED_HISTORY_EVENTS && FEED_HISTORY_EVENTS <= FEED_EVENTS_MAX / 2);
 const _: () = assert!(RATES_SECONDS % RATES_STEP_SECONDS == 0);
 const _: () = assert!(COMMIT_INTERVAL_MS_MIN < COMMIT_GATHER_MS_MAX);
 const _: () = assert!(HEADER_NAME_LENGTH_MAX + HEADER_VALUE_LENGTH_MAX <= HEADER_BYTES_MAX);

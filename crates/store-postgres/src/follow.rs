@@ -21,10 +21,10 @@ use tokio_postgres::AsyncMessage;
 use crate::fault::Fault;
 use crate::session::{Session, within};
 use crate::tx::Snapshot;
-use crate::{Shared, api_keys, endpoint_rows, health, sessions, tenants};
+use crate::{Shared, api_keys, endpoint_rows, health, sessions, tenants, told};
 
-pub(crate) const NEXT_REVISION: &str =
-    "update counters set value = value + 1 where name = 'revision' returning value";
+pub(crate) const NEXT_REVISION: &str = "update counters set value = value + 1 where name = 'revision' returning value, \
+     (select other.value from counters as other where other.name = 'listening')";
 pub(crate) const REVISION: &str = "select value from counters where name = 'revision'";
 pub(crate) const PRUNED: &str = "select value from counters where name = 'pruned'";
 pub(crate) const TELL: &str = "insert into changes (revision, place, kind, id) \
@@ -85,16 +85,22 @@ impl Follower {
         Self { seen: AtomicI64::new(revision), hint: Arc::default() }
     }
 
+    /// There is something to read.
+    pub(crate) fn hint(&self) {
+        self.hint.notify_one();
+    }
+
     /// This node made a revision and its memory holds it. If others made some between, they are still to be read.
     pub(crate) fn has_made(&self, revision: i64) {
         let _ = self.seen.compare_exchange(revision - 1, revision, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
-/// Begins a change: nobody else makes one until this transaction ends.
-pub(crate) async fn next_revision(session: &Session) -> Result<i64, Fault> {
+/// Begins a change: nobody else makes one until this transaction ends. With it comes until when somebody listens.
+pub(crate) async fn next_revision(session: &Session) -> Result<(i64, i64), Fault> {
     let row = session.find(NEXT_REVISION, &[]).await?;
-    Ok(row.ok_or(Fault::Damaged("counter of revisions"))?.get(0))
+    let row = row.ok_or(Fault::Damaged("counter of revisions"))?;
+    Ok((row.get(0), row.get::<_, Option<i64>>(1).unwrap_or(0)))
 }
 
 pub(crate) async fn revision(session: &Session) -> Result<i64, Fault> {
@@ -119,7 +125,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         if listener.as_ref().is_none_or(Session::is_closed) {
             listener = listen(&shared).await.ok();
         }
-        match within(DATABASE_CALL_MS_MAX, "reading took too long", catch_up(&shared)).await {
+        match within(DATABASE_CALL_MS_MAX, "reading took too long", hear(&shared)).await {
             Ok(()) => is_away = false,
             Err(fault) if !is_away => {
                 is_away = true;
@@ -137,6 +143,12 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             () = pause => {}
         }
     }
+}
+
+/// First what memory holds, so that what is told is of it.
+async fn hear(shared: &Shared) -> Result<(), Fault> {
+    catch_up(shared).await?;
+    told::follow(shared).await
 }
 
 async fn listen(shared: &Shared) -> Result<Session, Fault> {

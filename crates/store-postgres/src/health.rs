@@ -54,7 +54,6 @@ pub(crate) async fn read_anew(session: &Session, memory: &Memory, id: EndpointId
         Some(row) => put_into(memory, id, of_row(&row)?),
         None => memory.healths.forget(id),
     }
-    memory.tell_of(id);
     Ok(())
 }
 

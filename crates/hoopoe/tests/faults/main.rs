@@ -20,3 +20,4 @@ mod site;
 mod starts;
 mod stops;
 mod street;
+mod whole;
