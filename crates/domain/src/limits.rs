@@ -155,6 +155,10 @@ pub const CIRCUIT_TIMEOUTS: u32 = 4;
 /// Before the first probe, milliseconds; doubled with each that fails, up to the other.
 pub const CIRCUIT_PAUSE_MS_MIN: i64 = 5_000;
 pub const CIRCUIT_PAUSE_MS_MAX: i64 = 300_000;
+/// A node that hears of another's open circuit probes only when that one's probe is overdue, milliseconds: so much after its
+/// attempt could have ended, and up to so much more, that not all who wait do it at once.
+pub const CIRCUIT_STAND_BY_MS: i64 = 3_000;
+pub const CIRCUIT_STAND_BY_SPREAD_MS: i64 = 10_000;
 /// What waited for a receiver that is back is released at so many a second in the first second, twice as many in each that
 /// follows, up to the other.
 pub const RELEASE_PER_SECOND_FIRST: u32 = 8;
@@ -206,6 +210,8 @@ const _: () = assert!(2 * LEASE_RENEWAL_MS + 2 * CLOCK_SKEW_MS_MAX <= LEASE_MARG
 const _: () =
     assert!(DATABASE_LOCK_MS_MAX < DATABASE_CALL_MS_MAX && DATABASE_CONNECT_MS_MAX < DATABASE_CALL_MS_MAX);
 const _: () = assert!(2 * FOLLOW_MS <= 1_000);
+// The outcome of a probe is recorded and heard of before the others take it for overdue.
+const _: () = assert!(RECORD_WAIT_MS + 2 * FOLLOW_MS as i64 <= CIRCUIT_STAND_BY_MS);
 // So that one owner may send a large batch while it sends another, and leaves room for the rest.
 const _: () = assert!(2 * BATCH_BYTES_MAX <= BATCH_ARRIVAL_BYTES_PER_OWNER);
 const _: () = assert!(2 * BATCH_ARRIVAL_BYTES_PER_OWNER <= BATCH_ARRIVAL_BYTES_MAX);

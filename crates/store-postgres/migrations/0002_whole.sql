@@ -33,5 +33,8 @@ create unlogged table told (
     attempt       bytea
 );
 
+-- The fence of the node that wrote the row: the others hear of it.
+alter table endpoint_health add column noted_by bigint not null default 0;
+
 -- `listening`: until when somebody does.
 insert into counters (name, value) values ('told', 0), ('listening', 0);

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::id::{ApiKeyId, EndpointId, SessionId};
@@ -26,6 +26,9 @@ use crate::{Shared, api_keys, endpoint_rows, health, sessions, tenants, told};
 pub(crate) const NEXT_REVISION: &str = "update counters set value = value + 1 where name = 'revision' returning value, \
      (select other.value from counters as other where other.name = 'listening')";
 pub(crate) const REVISION: &str = "select value from counters where name = 'revision'";
+/// The revision, and how many nodes live.
+pub(crate) const LOOK: &str = "select (select value from counters where name = 'revision'), \
+    (select count(*) from nodes where lease_until >= $1)";
 pub(crate) const PRUNED: &str = "select value from counters where name = 'pruned'";
 pub(crate) const TELL: &str = "insert into changes (revision, place, kind, id) \
     select $1, place, kind, id from unnest($2::smallint[], $3::text[]) with ordinality as u (kind, id, place)";
@@ -77,12 +80,18 @@ impl Changed {
 #[derive(Debug)]
 pub(crate) struct Follower {
     seen: AtomicI64,
+    /// Nodes that live.
+    living: AtomicUsize,
     hint: Arc<Notify>,
 }
 
 impl Follower {
     pub(crate) fn at(revision: i64) -> Self {
-        Self { seen: AtomicI64::new(revision), hint: Arc::default() }
+        Self { seen: AtomicI64::new(revision), living: AtomicUsize::new(1), hint: Arc::default() }
+    }
+
+    pub(crate) fn living(&self) -> usize {
+        self.living.load(Ordering::Relaxed)
     }
 
     /// There is something to read.
@@ -166,7 +175,11 @@ async fn listen(shared: &Shared) -> Result<Session, Fault> {
 /// Brings memory up to the latest revision.
 pub(crate) async fn catch_up(shared: &Shared) -> Result<(), Fault> {
     let session = shared.pool.get().await?;
-    let latest = revision(&session).await?;
+    let row = session.find(LOOK, &[&shared.clock.now().as_millis()]).await?;
+    let row = row.ok_or(Fault::Damaged("counter of revisions"))?;
+    let latest = row.get::<_, Option<i64>>(0).ok_or(Fault::Damaged("counter of revisions"))?;
+    let living = usize::try_from(row.get::<_, i64>(1)).unwrap_or(1).max(1);
+    shared.follower.living.store(living, Ordering::Relaxed);
     session.keep();
     if latest <= shared.follower.seen.load(Ordering::Relaxed) {
         return Ok(());
@@ -186,11 +199,11 @@ pub(crate) async fn catch_up(shared: &Shared) -> Result<(), Fault> {
         let changed: HashSet<Changed> =
             rows.iter().filter_map(|row| Changed::of_columns(row.get(0), row.get(1))).collect();
         for changed in &changed {
-            read_anew(&snapshot, &vault, &shared.memory, changed).await?;
+            read_anew(&snapshot, &vault, shared, changed).await?;
         }
         // Health is judged by the endpoint as it stands, which may have come after it.
         for changed in changed.iter().filter(|changed| matches!(changed, Changed::Health(_))) {
-            read_anew(&snapshot, &vault, &shared.memory, changed).await?;
+            read_anew(&snapshot, &vault, shared, changed).await?;
         }
     }
     snapshot.end().await?;
@@ -201,12 +214,13 @@ pub(crate) async fn catch_up(shared: &Shared) -> Result<(), Fault> {
 async fn read_anew(
     session: &Session,
     vault: &Vault,
-    memory: &Memory,
+    shared: &Shared,
     changed: &Changed,
 ) -> Result<(), Fault> {
+    let memory = &shared.memory;
     match changed {
         Changed::Endpoint(id) => endpoint_rows::read_anew(session, vault, memory, *id).await,
-        Changed::Health(id) => health::read_anew(session, memory, *id).await,
+        Changed::Health(id) => health::read_anew(session, memory, *id, shared.node.fence()).await,
         Changed::Location(id) => tenants::read_location_anew(session, memory, id).await,
         Changed::App(id) => tenants::read_app_anew(session, memory, id).await,
         Changed::ApiKey(id) => api_keys::read_anew(session, memory, *id).await,

@@ -25,6 +25,10 @@ pub(crate) const STEPS: &str = "select fence, at, accepted, delivered, failed, i
 
 #[async_trait]
 impl Nodes for PostgresStore {
+    fn living(&self) -> usize {
+        self.shared.follower.living()
+    }
+
     async fn tell_step(&self, step: Step) -> Result<(), StoreError> {
         let fence = self.shared.node.fence();
         let tell = writing(move |tx| {

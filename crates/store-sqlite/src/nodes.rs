@@ -10,6 +10,10 @@ use crate::SqliteStore;
 
 #[async_trait]
 impl Nodes for SqliteStore {
+    fn living(&self) -> usize {
+        1
+    }
+
     async fn tell_step(&self, step: Step) -> Result<(), StoreError> {
         self.alone.tell_step(step);
         Ok(())

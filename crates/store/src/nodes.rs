@@ -69,6 +69,8 @@ pub struct Whole {
 
 #[async_trait]
 pub trait Nodes {
+    /// How many live, this one included, as far as it knows: at least one. From memory.
+    fn living(&self) -> usize;
     /// Tells the others what this process counted in a step that is over. Steps older than
     /// [`RATES_SECONDS`](domain::limits::RATES_SECONDS) are forgotten.
     async fn tell_step(&self, step: Step) -> Result<(), StoreError>;

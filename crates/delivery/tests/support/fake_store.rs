@@ -239,6 +239,9 @@ impl Sealing for FakeStore {
 /// One process, of which nobody asks.
 #[async_trait]
 impl Nodes for FakeStore {
+    fn living(&self) -> usize {
+        1
+    }
     async fn tell_step(&self, _: Step) -> Result<(), StoreError> {
         Ok(())
     }

@@ -194,7 +194,7 @@ fn fixed() -> Vec<&'static str> {
     [&traffic[..], &of_nodes(), &of_sweeps(), &of_nouns()].concat()
 }
 
-fn of_nodes() -> [&'static str; 28] {
+fn of_nodes() -> [&'static str; 29] {
     [
         nodes::NEXT_FENCE,
         nodes::RENEW,
@@ -204,6 +204,7 @@ fn of_nodes() -> [&'static str; 28] {
         nodes::FREE,
         follow::NEXT_REVISION,
         follow::REVISION,
+        follow::LOOK,
         follow::PRUNED,
         follow::TELL,
         follow::SINCE,
