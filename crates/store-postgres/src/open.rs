@@ -31,7 +31,7 @@ use crate::{PostgresStore, Shared};
 
 /// Forward only, in order; the number of the last is the schema's version. One that takes something away comes a version
 /// after the one that stopped using it, since nodes of both versions serve during an upgrade.
-const MIGRATIONS: [&str; 2] =
+pub(crate) const MIGRATIONS: [&str; 2] =
     [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_whole.sql")];
 const VERSION_NUMBER_MIN: i64 = 150_000;
 
