@@ -22,7 +22,8 @@ export async function withNumbers(page: Page) {
         version: '0.1.0', startedAt: at, dev: true, acceptedPerSecond: 41.5, deliveredPerSecond: 40, failedPerSecond: 0.2, waiting: 12, oldestWaitingAt: at, bucketSeconds: 10,
         series: Array.from({ length: 30 }, (_, index) => ({ at: new Date(Date.now() - (30 - index) * 10_000).toISOString(), accepted: 400 + index, delivered: 390, failed: 2 })),
         worstEndpoints: [{ endpointId: 'ep_01JB2Z8Q4X9T6K3M5N7P0R1S2V', url: 'https://hooks.example.com/hoop', locationId: 'loc', companyId: null, appId: null, health: { state: 'failing', reason: 'timeout', since: at, message: `It fails until ${at}.` }, waiting: 12, oldestWaitingAt: at }],
-        nodes: [{ id: 'node-1', version: '0.1.0', startedAt: at }],
+        answeredBy: 'node-1', inFlight: 3,
+        nodes: ['node-1', 'node-2'].map((id) => ({ id, name: `hooks-with-a-long-name.internal/${id}`, version: '0.1.0', startedAt: at, renewedAt: at, acceptedPerSecond: 20.5, deliveredPerSecond: 20, failedPerSecond: 0.1, inFlight: 1 })),
         store: { kind: 'sqlite', sizeBytes: 73_400_320, retentionDays: 30 },
       },
     });

@@ -26,6 +26,8 @@ pub trait Engine: std::fmt::Debug + Send + Sync + 'static {
     fn endpoint_changed(&self, id: EndpointId);
     /// Attempts finished since the start, test sends included.
     fn attempts(&self) -> Attempts;
+    /// Attempts running now.
+    fn in_flight(&self) -> u64;
     /// Sends now, past lanes and circuits, also to a disabled endpoint; one attempt, never repeated, not stored.
     async fn test(&self, send: TestSend) -> Attempt;
 }

@@ -27,10 +27,11 @@ use store::audit::{Audit, AuditFilter, AuditNote};
 use store::deliveries::{Deliveries, DeliveryFilter};
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::events::{EventFilter, Events, Publication};
-use store::feed::Feed;
+use store::feed::{Feed, Listener};
 use store::healths::{HealthNote, Healths};
 use store::known::Known;
 use store::maintenance::{Footprint, Maintenance, Swept};
+use store::nodes::{Nodes, Step, Whole};
 use store::once::{Answers, KeptAnswer, MaybeOnce, OnceKey};
 use store::page::{Page, PageRequest};
 use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
@@ -143,6 +144,9 @@ impl Engine for NotingEngine {
     fn attempts(&self) -> Attempts {
         Attempts::default()
     }
+    fn in_flight(&self) -> u64 {
+        0
+    }
     async fn test(&self, _: TestSend) -> Attempt {
         unreachable!("no test here sends")
     }
@@ -166,6 +170,22 @@ impl Store for NoStore {
     }
     fn audited(self: Arc<Self>, _: AuditNote) -> Arc<dyn Store> {
         self
+    }
+}
+
+#[async_trait]
+impl Nodes for NoStore {
+    fn living(&self) -> usize {
+        1
+    }
+    async fn tell_step(&self, _: Step) -> Answer<()> {
+        away()
+    }
+    async fn whole(&self, _: Timestamp, _: Timestamp) -> Answer<Whole> {
+        away()
+    }
+    async fn listen(&self) -> Answer<Listener> {
+        Ok(self.feed.listen())
     }
 }
 

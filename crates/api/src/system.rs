@@ -24,7 +24,7 @@ use crate::once::once;
 use crate::problem::{Code, Problem};
 
 pub(crate) use overview::{__path_get_system, Backlog, get_system};
-pub(crate) use rates::{Counts, Rates, per_second};
+pub(crate) use rates::{Rates, per_second, series};
 
 /// The server's master key as the API sees it. Where the key is kept is the binary's affair.
 #[async_trait]

@@ -172,7 +172,7 @@ impl Core {
     }
 
     /// From -1 to 1.
-    fn jitter(&self) -> f64 {
+    pub(crate) fn jitter(&self) -> f64 {
         self.jitter.lock().random_range(-1.0..=1.0)
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Circuits {
     probing_max: usize,
     openings: u64,
     notes: Vec<HealthNote>,
+    /// That send to the same endpoints.
+    nodes: usize,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,19 @@ pub(crate) enum Told {
 
 impl Circuits {
     pub(crate) fn new(probing_max: usize) -> Self {
-        Self { by_id: HashMap::new(), open: 0, probing: 0, probing_max, openings: 0, notes: Vec::new() }
+        Self {
+            by_id: HashMap::new(),
+            open: 0,
+            probing: 0,
+            probing_max,
+            openings: 0,
+            notes: Vec::new(),
+            nodes: 1,
+        }
+    }
+
+    pub(crate) fn share_among(&mut self, nodes: usize) {
+        self.nodes = nodes;
     }
 
     /// Gauge: circuits that are open, probing ones included.
@@ -69,6 +83,23 @@ impl Circuits {
     /// Whether it is open and no probe is on its way.
     pub(crate) fn is_pausing(&self, id: EndpointId) -> bool {
         self.by_id.get(&id).is_some_and(|entry| entry.circuit.is_open() && !entry.circuit.is_probing())
+    }
+
+    /// What another node made of it; nothing of that is noted again.
+    pub(crate) fn heard(
+        &mut self,
+        id: EndpointId,
+        (receiver, failing): (Receiver, Option<Failing>),
+        now: Timestamp,
+        jitter: f64,
+    ) -> Change {
+        self.keep_of(id, &receiver);
+        if failing.is_some() {
+            self.by_id.entry(id).or_insert_with(|| Entry { receiver, circuit: Circuit::default() });
+        }
+        let change = self.change(id, |circuit| circuit.heard(failing, now, jitter));
+        self.forget_healthy(id);
+        change.unwrap_or(Change::Nothing)
     }
 
     pub(crate) fn tell(&mut self, id: EndpointId, told: Told, now: Timestamp) -> Change {
@@ -160,6 +191,7 @@ impl Circuits {
     /// The one way to a circuit: keeps the counts true.
     fn change<R>(&mut self, id: EndpointId, change: impl FnOnce(&mut Circuit) -> R) -> Option<R> {
         let entry = self.by_id.get_mut(&id)?;
+        entry.circuit.share_among(self.nodes);
         let (was_open, was_probing) = (entry.circuit.is_open(), entry.circuit.is_probing());
         let result = change(&mut entry.circuit);
         let (is_open, is_probing) = (entry.circuit.is_open(), entry.circuit.is_probing());
@@ -168,13 +200,18 @@ impl Circuits {
         Some(result)
     }
 
-    /// Forgets a circuit of which there is nothing more to know.
     fn note(&mut self, id: EndpointId, change: Change) {
         let Some(entry) = self.by_id.get(&id) else { return };
         if change != Change::Nothing {
             let (receiver, failing) = (entry.receiver.clone(), entry.circuit.failing());
             self.notes.push(HealthNote { endpoint_id: id, receiver, failing });
         }
+        self.forget_healthy(id);
+    }
+
+    /// Forgets a circuit of which there is nothing more to know.
+    fn forget_healthy(&mut self, id: EndpointId) {
+        let Some(entry) = self.by_id.get(&id) else { return };
         if entry.circuit.is_closed() && entry.circuit.run().is_none() {
             self.by_id.remove(&id);
         }

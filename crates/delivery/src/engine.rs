@@ -31,6 +31,7 @@ use crate::attempt;
 use crate::claim::{self, First, Standing, Timetable};
 use crate::counters::{Counters, add};
 use crate::egress::{Egress, Transport};
+use crate::elsewhere;
 use crate::lanes::{Bounds, Lanes, Refill, Start};
 use crate::record::{self, Outcomes};
 use crate::request::{Prepared, Sending};
@@ -140,6 +141,7 @@ impl Engine {
         core.spawn_background(&core.claiming, "claiming", claim::run);
         core.spawn_background(&core.background, "recording", record::run);
         core.spawn_background(&core.background, "housekeeping", sweep::run_chores);
+        core.spawn_background(&core.background, "hearing of others", elsewhere::run);
         core.spawn_background(&core.background, "retention", sweep::run_retention);
         Ok(Self { core })
     }
@@ -290,6 +292,7 @@ impl Core {
     /// The one way to the lanes: holds the lock for `change` alone and keeps the gauges true.
     pub(crate) fn with_lanes<R>(&self, change: impl FnOnce(&mut Lanes) -> R) -> R {
         let mut lanes = self.lanes.lock();
+        lanes.share_among(self.store.living());
         let result = change(&mut lanes);
         self.counters.in_flight.store(lanes.in_flight() as u64, Ordering::Relaxed);
         self.counters.claimed.store(lanes.claimed() as u64, Ordering::Relaxed);

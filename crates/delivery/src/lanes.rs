@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use domain::endpoint::Endpoint;
-use domain::health::{Allowance, Change, Failing, Receiver};
+use domain::health::{Allowance, Change, Failing, Receiver, share_of};
 use domain::id::{DeliveryId, EndpointId};
 use domain::limits;
 use domain::scope::Owner;
@@ -64,6 +64,8 @@ pub(crate) struct Lanes {
     bounds: Bounds,
     lanes: HashMap<EndpointId, Lane>,
     circuits: Circuits,
+    /// That send to the same endpoints, each its share.
+    nodes: usize,
     /// Lanes that have a delivery and a slot of their own left, in turn.
     ready: VecDeque<EndpointId>,
     /// Attempts running, by the endpoint's owner.
@@ -170,6 +172,7 @@ impl Lanes {
             bounds,
             lanes: HashMap::new(),
             circuits: Circuits::new((bounds.in_flight / PROBES_SHARE).max(1)),
+            nodes: 1,
             ready: VecDeque::new(),
             tenants: HashMap::new(),
             idle_lanes: 0,
@@ -193,6 +196,12 @@ impl Lanes {
         self.unrecorded
     }
 
+    /// So many nodes send to the same endpoints.
+    pub(crate) fn share_among(&mut self, nodes: usize) {
+        self.nodes = nodes;
+        self.circuits.share_among(nodes);
+    }
+
     pub(crate) fn circuits(&self) -> &Circuits {
         &self.circuits
     }
@@ -203,6 +212,21 @@ impl Lanes {
     /// An endpoint that failed when a process before this one ended.
     pub(crate) fn resume(&mut self, id: EndpointId, receiver: Receiver, failing: Failing, now: Timestamp) {
         self.circuits.resume(id, receiver, failing, now);
+    }
+
+    /// What another node made of the endpoint's circuit. Gives what waits in the lane if that opened it, to be released.
+    pub(crate) fn heard(
+        &mut self,
+        id: EndpointId,
+        standing: (Receiver, Option<Failing>),
+        now: Timestamp,
+        jitter: f64,
+    ) -> Vec<ClaimedDelivery> {
+        let change = self.circuits.heard(id, standing, now, jitter);
+        if let Some(lane) = self.lanes.get_mut(&id).filter(|_| !self.circuits.is_closed(id)) {
+            lane.in_flight_max = 1;
+        }
+        if change == Change::Opened { self.drain(id) } else { Vec::new() }
     }
 
     /// Forgets the health of an endpoint that is no longer this receiver; `None`: that is sent nothing any more.
@@ -441,7 +465,8 @@ impl Lanes {
     /// The endpoint's lane, about to have work.
     fn lane(&mut self, endpoint: &Endpoint) -> &mut Lane {
         let is_closed = self.circuits.is_closed(endpoint.id);
-        let in_flight_max = if is_closed { self.bounds.in_flight_per_lane.min(LANE_SLOTS_FIRST) } else { 1 };
+        let first = share_of(self.bounds.in_flight_per_lane.min(LANE_SLOTS_FIRST), self.nodes);
+        let in_flight_max = if is_closed { first } else { 1 };
         let lane = self.lanes.entry(endpoint.id).or_insert_with(|| Lane {
             owner: endpoint.owner.clone(),
             prepared: None,
@@ -466,6 +491,11 @@ impl Lanes {
         }
     }
 
+    /// This node's share, always and not only after a failure: the bound is a promise to the receiver.
+    fn in_flight_per_lane(&self) -> usize {
+        share_of(self.bounds.in_flight_per_lane, self.nodes)
+    }
+
     fn is_halted(&self) -> bool {
         self.closed || self.in_flight >= self.bounds.in_flight || self.unrecorded >= self.bounds.unrecorded
     }
@@ -473,8 +503,9 @@ impl Lanes {
     fn start_of(&mut self, id: EndpointId) -> Option<Start> {
         let slots = self.bounds.in_flight - self.in_flight;
         let shared = slots.saturating_sub(self.bounds.in_flight / NEWCOMER_SHARE);
+        let most = self.in_flight_per_lane();
         let lane = self.lanes.get_mut(&id)?;
-        let lane_max = lane.in_flight_max.min((shared / LANE_SLOT_SHARE).max(1));
+        let lane_max = lane.in_flight_max.min(most).min((shared / LANE_SLOT_SHARE).max(1));
         let of_tenant = self.tenants.get(&lane.owner).copied().unwrap_or(0);
         if lane.in_flight >= lane_max || of_tenant >= slots {
             return None;
@@ -490,7 +521,7 @@ impl Lanes {
 
     fn leave_slot(&mut self, id: EndpointId, pace: Pace) -> Refill {
         self.in_flight -= 1;
-        let most = self.bounds.in_flight_per_lane;
+        let most = self.in_flight_per_lane();
         if let Some(lane) = self.lanes.get_mut(&id) {
             lane.in_flight -= 1;
             lane.in_flight_max = match pace {

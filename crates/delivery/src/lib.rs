@@ -10,6 +10,7 @@ mod circuits;
 mod claim;
 mod counters;
 mod egress;
+mod elsewhere;
 mod engine;
 mod lanes;
 mod record;

@@ -1,17 +1,20 @@
 //! An endpoint's health: when its deliveries wait for it, when it is given up, and the words for both.
 //!
-//! Pure: the time and the jitter come in, what follows comes out. `circuit` decides who may be sent to, `failing` when an
+//! Pure: the time and the jitter come in, what follows comes out. `circuit` decides who may be sent to, `share` how
+//! much of that each of several nodes sends, `failing` when an
 //! endpoint that does nothing but fail is disabled, `describe` what its owner reads.
 
 mod circuit;
 mod describe;
 mod failing;
+mod share;
 
 use std::sync::Arc;
 
 pub use circuit::{Allowance, Change, Circuit, pause_ms};
 pub use describe::{Health, describe};
 pub use failing::{FailedRun, LastFailure};
+pub use share::share_of;
 
 use crate::endpoint::{Endpoint, EndpointState};
 use crate::time::Timestamp;

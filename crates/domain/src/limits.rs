@@ -65,6 +65,10 @@ pub const STREAMS_PER_OWNER_MAX: usize = 32;
 /// Events that are kept for streams that are slow or come back, and their bytes, about.
 pub const FEED_EVENTS_MAX: usize = 8_192;
 pub const FEED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Where several nodes serve: events that one reads at once of what happened on all, and how many that happened before anybody
+/// listened on it.
+pub const FEED_READ_ROWS: usize = 128;
+pub const FEED_HISTORY_EVENTS: usize = 1_024;
 /// Events that one stream takes out at once.
 pub const STREAM_EVENTS_AT_ONCE: usize = 32;
 /// And no further one once there are so many bytes.
@@ -151,6 +155,10 @@ pub const CIRCUIT_TIMEOUTS: u32 = 4;
 /// Before the first probe, milliseconds; doubled with each that fails, up to the other.
 pub const CIRCUIT_PAUSE_MS_MIN: i64 = 5_000;
 pub const CIRCUIT_PAUSE_MS_MAX: i64 = 300_000;
+/// A node that hears of another's open circuit probes only when that one's probe is overdue, milliseconds: so much after its
+/// attempt could have ended, and up to so much more, that not all who wait do it at once.
+pub const CIRCUIT_STAND_BY_MS: i64 = 3_000;
+pub const CIRCUIT_STAND_BY_SPREAD_MS: i64 = 10_000;
 /// What waited for a receiver that is back is released at so many a second in the first second, twice as many in each that
 /// follows, up to the other.
 pub const RELEASE_PER_SECOND_FIRST: u32 = 8;
@@ -202,11 +210,14 @@ const _: () = assert!(2 * LEASE_RENEWAL_MS + 2 * CLOCK_SKEW_MS_MAX <= LEASE_MARG
 const _: () =
     assert!(DATABASE_LOCK_MS_MAX < DATABASE_CALL_MS_MAX && DATABASE_CONNECT_MS_MAX < DATABASE_CALL_MS_MAX);
 const _: () = assert!(2 * FOLLOW_MS <= 1_000);
+// The outcome of a probe is recorded and heard of before the others take it for overdue.
+const _: () = assert!(RECORD_WAIT_MS + 2 * FOLLOW_MS as i64 <= CIRCUIT_STAND_BY_MS);
 // So that one owner may send a large batch while it sends another, and leaves room for the rest.
 const _: () = assert!(2 * BATCH_BYTES_MAX <= BATCH_ARRIVAL_BYTES_PER_OWNER);
 const _: () = assert!(2 * BATCH_ARRIVAL_BYTES_PER_OWNER <= BATCH_ARRIVAL_BYTES_MAX);
 const _: () = assert!(SIGN_INS_MAX < REQUESTS_MAX);
 const _: () = assert!(STREAMS_PER_OWNER_MAX <= STREAMS_MAX && STREAMS_MAX < CONNECTIONS_MAX);
+const _: () = assert!(FEED_READ_ROWS <= FEED_HISTORY_EVENTS && FEED_HISTORY_EVENTS <= FEED_EVENTS_MAX / 2);
 const _: () = assert!(RATES_SECONDS % RATES_STEP_SECONDS == 0);
 const _: () = assert!(COMMIT_INTERVAL_MS_MIN < COMMIT_GATHER_MS_MAX);
 const _: () = assert!(HEADER_NAME_LENGTH_MAX + HEADER_VALUE_LENGTH_MAX <= HEADER_BYTES_MAX);

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use hoopoe_domain::endpoint::{DisabledReason, Endpoint, EndpointState, Subscription};
 use hoopoe_domain::health::{
-    Allowance, Change, Circuit, FailedRun, Failing, LastFailure, describe, pause_ms,
+    Allowance, Change, Circuit, FailedRun, Failing, LastFailure, describe, pause_ms, share_of,
 };
 use hoopoe_domain::id::IdSource;
-use hoopoe_domain::limits::{CIRCUIT_PAUSE_MS_MAX, RECOVERY_MS_MAX, RELEASE_PER_SECOND_MAX};
+use hoopoe_domain::limits::{
+    ATTEMPT_TIMEOUT_MS, CIRCUIT_PAUSE_MS_MAX, CIRCUIT_STAND_BY_MS, CIRCUIT_STAND_BY_SPREAD_MS,
+    IN_FLIGHT_PER_ENDPOINT, RECOVERY_MS_MAX, RELEASE_PER_SECOND_MAX, RELEASE_TICK_MS,
+};
 use hoopoe_domain::outcome::Outcome;
 use hoopoe_domain::scope::Owner;
 use hoopoe_domain::secret::{SecretText, Secrets};
@@ -408,5 +411,117 @@ proptest! {
             model.go(Step::Pass(125), jitter);
             prop_assert!(model.now.since(healed_at) <= CIRCUIT_PAUSE_MS_MAX + RECOVERY_MS_MAX + 1_000);
         }
+    }
+}
+
+#[test]
+fn a_node_that_hears_of_an_open_circuit_stands_by_and_takes_over_when_the_probe_is_overdue() {
+    let opened = open();
+    let mut other = Circuit::default();
+    assert_eq!(other.heard(opened.failing(), NOW, -1.0), Change::Opened);
+    let overdue = opened.failing().unwrap().held_until.plus_millis(CIRCUIT_STAND_BY_MS);
+    assert_eq!(other.allowance(at(0), 0), Allowance::NotBefore(overdue));
+    assert_eq!(other.run(), opened.run());
+    let mut later = Circuit::default();
+    later.heard(opened.failing(), NOW, 1.0);
+    let last = overdue.plus_millis(CIRCUIT_STAND_BY_SPREAD_MS);
+    assert_eq!(later.allowance(at(0), 0), Allowance::NotBefore(last));
+    // Also after the longest pause, which is not taken for a clock that was set back.
+    let longest =
+        Failing { held_until: at(CIRCUIT_PAUSE_MS_MAX + ATTEMPT_TIMEOUT_MS), ..opened.failing().unwrap() };
+    later.heard(Some(longest), NOW, 1.0);
+    assert!(matches!(later.allowance(at(0), 0), Allowance::NotBefore(_)));
+    probe(&mut other, overdue);
+    assert_eq!(other.heard(opened.failing(), overdue, 0.0), Change::Nothing, "its own probe tells soon");
+    assert_eq!(other.failed(REFUSED, overdue, 0.0), Change::ProbeFailed);
+    assert_eq!(other.run().unwrap().failed_attempts, 11);
+}
+
+#[test]
+fn a_node_that_hears_of_a_success_releases_too_and_closes_with_the_other() {
+    let mut one = open();
+    let mut other = Circuit::default();
+    other.heard(one.failing(), NOW, 0.0);
+    probe(&mut one, at(5_000));
+    one.succeeded(at(5_000));
+    assert_eq!(other.heard(one.failing(), at(5_500), 0.0), Change::Recovering);
+    assert_eq!((other.run(), other.is_recovering()), (None, true));
+    assert_eq!(other.heard(one.failing(), at(6_000), 0.0), Change::Nothing, "again");
+    assert_eq!(one.caught_up(), Change::Closed);
+    assert_eq!(other.heard(one.failing(), at(7_000), 0.0), Change::Closed);
+    assert_eq!(other.heard(None, at(7_000), 0.0), Change::Nothing);
+    assert_eq!(other, Circuit::default());
+}
+
+/// Whoever may, takes all that it may, at every tick.
+fn released(nodes: usize, ms: i64) -> u32 {
+    let mut taken = 0;
+    for _ in 0..nodes {
+        let mut circuit = open();
+        circuit.share_among(nodes);
+        circuit.succeeded(NOW);
+        for tick in 0..=ms / RELEASE_TICK_MS {
+            if let Allowance::UpTo(count) = circuit.allowance(at(tick * RELEASE_TICK_MS), 0) {
+                circuit.take(count);
+                taken += count;
+            }
+        }
+    }
+    taken
+}
+
+proptest! {
+    #[test]
+    fn nodes_release_together_what_one_would_alone(nodes in 1usize..=64, ms in 0i64..20_000) {
+        let (alone, together) = (released(1, ms), released(nodes, ms));
+        // What does not divide: less than one of each node, for each second in which the rate was another.
+        let off = nodes as u32 * 8;
+        prop_assert!((alone.saturating_sub(off)..=alone + off).contains(&together), "{together} for {alone}");
+    }
+
+    #[test]
+    fn shares_of_a_bound_are_the_bound_where_it_divides_and_never_nothing(nodes in 1usize..=64) {
+        let share = share_of(IN_FLIGHT_PER_ENDPOINT, nodes);
+        prop_assert!(share >= 1 && share * nodes < IN_FLIGHT_PER_ENDPOINT + nodes);
+    }
+
+    /// Steps of half a second; a probe takes a while, and the others hear a second later what came of it.
+    #[test]
+    fn of_several_nodes_one_probes_until_it_is_gone(
+        nodes in 2usize..5, took in prop::collection::vec(1usize..=20, 40), dies_at in 60usize..400, jitter in -1.0f64..=1.0,
+    ) {
+        let mut circuits = vec![Circuit::default(); nodes];
+        circuits[0] = open();
+        // The node, and when its probe ends.
+        let mut running: Vec<(usize, usize)> = Vec::new();
+        // When it is heard, by all but whom, and what.
+        let mut notes = vec![(2, 0, circuits[0].failing())];
+        let (mut probes, mut by_others) = (0, 0);
+        for step in 0..2_000 {
+            let now = at(500 * step as i64);
+            for (_, from, failing) in notes.extract_if(.., |(heard_at, ..)| *heard_at == step) {
+                for (node, circuit) in circuits.iter_mut().enumerate().filter(|(node, _)| *node != from) {
+                    circuit.heard(failing, now, jitter * node as f64 / nodes as f64);
+                }
+            }
+            for (node, _) in running.extract_if(.., |(_, ends_at)| *ends_at == step) {
+                circuits[node].failed(REFUSED, now, jitter);
+                notes.push((step + 2, node, circuits[node].failing()));
+            }
+            for (node, circuit) in circuits.iter_mut().enumerate() {
+                let is_gone = node == 0 && step >= dies_at;
+                let is_running = running.iter().any(|(other, _)| *other == node);
+                if !is_gone && !is_running && circuit.allowance(now, 0) == Allowance::UpTo(1) {
+                    circuit.take(1);
+                    running.push((node, step + took[probes % took.len()]));
+                    (probes, by_others) = (probes + 1, by_others + usize::from(node != 0));
+                }
+            }
+            if step < dies_at {
+                prop_assert!(running.len() <= 1 && by_others == 0, "{running:?} at {step}");
+            }
+            prop_assert!(running.len() < nodes);
+        }
+        prop_assert!(by_others > 0, "somebody took over");
     }
 }

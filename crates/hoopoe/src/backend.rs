@@ -30,7 +30,11 @@ impl Backend {
         match &config.database_url {
             Some(url) => Ok(Self::Postgres(open_postgres(url, parts, vault).await?)),
             None => {
-                let settings = store_sqlite::Settings { data_dir: config.data_dir.clone(), vault };
+                let settings = store_sqlite::Settings {
+                    data_dir: config.data_dir.clone(),
+                    vault,
+                    node_name: node_name(),
+                };
                 let opening = tokio::task::spawn_blocking(move || SqliteStore::open(settings, now));
                 Ok(Self::Sqlite(opening.await.context("opening the store ended in a fault of ours")??))
             }

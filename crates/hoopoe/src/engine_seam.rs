@@ -45,6 +45,10 @@ impl api::engine::Engine for EngineSeam {
         Attempts { succeeded, failed: all.iter().sum() }
     }
 
+    fn in_flight(&self) -> u64 {
+        self.0.counters().in_flight()
+    }
+
     async fn test(&self, send: api::engine::TestSend) -> Attempt {
         let api::engine::TestSend { endpoint, event_id, delivery_id, type_name, payload } = send;
         self.0.test(endpoint, event_id, delivery_id, type_name, payload).await

@@ -60,6 +60,13 @@ pub(crate) async fn by_id(
     row.map(|row| of_row(&row, vault)).transpose()
 }
 
+/// One that is deleted, without what only a living one has.
+pub(crate) async fn deleted(session: &Session, id: EndpointId) -> Result<Option<Endpoint>, Fault> {
+    let row = session.find(BY_ID, &[&&codec::endpoint_bytes(id)[..]]).await?;
+    let row = row.filter(|row| i64::from(row.get::<_, i16>(9)) == DELETED);
+    row.map(|row| of_columns(&row, Vec::new(), Secrets::new(SecretText::new(String::new())))).transpose()
+}
+
 /// After another node has changed it.
 pub(crate) async fn read_anew(
     session: &Session,
@@ -149,7 +156,7 @@ pub(crate) async fn reseal(session: &Session, vault: &Vault, row: SealedRow) -> 
 }
 
 fn of_row(row: &Row, vault: &Vault) -> Result<Endpoint, Fault> {
-    let (id, since) = (endpoint_id(row, 0)?, Timestamp::from_millis(row.get(11)));
+    let id = endpoint_id(row, 0)?;
     let open = |column: &'static str, sealed: &[u8]| vault.open(&sealed_context(column, id), sealed);
     let secret = |column, sealed: &[u8]| {
         let text = String::from_utf8(open(column, sealed)?).map_err(|_| Fault::Damaged(column))?;
@@ -163,20 +170,28 @@ fn of_row(row: &Row, vault: &Vault) -> Result<Endpoint, Fault> {
     let previous = row.get::<_, Option<&[u8]>>(13);
     let previous = previous.map(|sealed| secret("previous_secret", sealed)).transpose()?.zip(grace_until);
     let current: Option<&[u8]> = row.get(12);
+    let headers = headers.into_iter().map(|(name, value)| (name, SecretText::new(value))).collect();
+    let secrets = Secrets {
+        current: secret("secret", current.ok_or(Fault::Damaged("secret"))?)?,
+        previous: previous.map(|(secret, grace_until)| Previous { secret, grace_until }),
+    };
+    of_columns(row, headers, secrets)
+}
+
+/// What is not sealed of it, with what is.
+fn of_columns(row: &Row, headers: Vec<(String, SecretText)>, secrets: Secrets) -> Result<Endpoint, Fault> {
+    let since = Timestamp::from_millis(row.get(11));
     Ok(Endpoint {
-        id,
+        id: endpoint_id(row, 0)?,
         owner: Owner::from_parts(row.get(1), row.get(2)).ok_or(Fault::Damaged("endpoint's owner"))?,
         url: row.get::<_, &str>(3).into(),
         description: String::from_utf8(row.get(4)).map_err(|_| Fault::Damaged("description"))?,
         subscription: subscription_of(row.get(5))?,
-        headers: headers.into_iter().map(|(name, value)| (name, SecretText::new(value))).collect(),
+        headers,
         retry_schedule: row.get::<_, Option<&str>>(7).map(schedule_of).transpose()?,
         skip_own_events: row.get(8),
         state: state_of_columns(i64::from(row.get::<_, i16>(9)), row.get(10), since)?,
-        secrets: Secrets {
-            current: secret("secret", current.ok_or(Fault::Damaged("secret"))?)?,
-            previous: previous.map(|(secret, grace_until)| Previous { secret, grace_until }),
-        },
+        secrets,
         created_at: Timestamp::from_millis(row.get(15)),
         updated_at: Timestamp::from_millis(row.get(16)),
     })

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::id::{ApiKeyId, EndpointId, SessionId};
@@ -21,11 +21,14 @@ use tokio_postgres::AsyncMessage;
 use crate::fault::Fault;
 use crate::session::{Session, within};
 use crate::tx::Snapshot;
-use crate::{Shared, api_keys, endpoint_rows, health, sessions, tenants};
+use crate::{Shared, api_keys, endpoint_rows, health, sessions, tenants, told};
 
-pub(crate) const NEXT_REVISION: &str =
-    "update counters set value = value + 1 where name = 'revision' returning value";
+pub(crate) const NEXT_REVISION: &str = "update counters set value = value + 1 where name = 'revision' returning value, \
+     (select other.value from counters as other where other.name = 'listening')";
 pub(crate) const REVISION: &str = "select value from counters where name = 'revision'";
+/// The revision, and how many nodes live.
+pub(crate) const LOOK: &str = "select (select value from counters where name = 'revision'), \
+    (select count(*) from nodes where lease_until >= $1)";
 pub(crate) const PRUNED: &str = "select value from counters where name = 'pruned'";
 pub(crate) const TELL: &str = "insert into changes (revision, place, kind, id) \
     select $1, place, kind, id from unnest($2::smallint[], $3::text[]) with ordinality as u (kind, id, place)";
@@ -77,12 +80,23 @@ impl Changed {
 #[derive(Debug)]
 pub(crate) struct Follower {
     seen: AtomicI64,
+    /// Nodes that live.
+    living: AtomicUsize,
     hint: Arc<Notify>,
 }
 
 impl Follower {
     pub(crate) fn at(revision: i64) -> Self {
-        Self { seen: AtomicI64::new(revision), hint: Arc::default() }
+        Self { seen: AtomicI64::new(revision), living: AtomicUsize::new(1), hint: Arc::default() }
+    }
+
+    pub(crate) fn living(&self) -> usize {
+        self.living.load(Ordering::Relaxed)
+    }
+
+    /// There is something to read.
+    pub(crate) fn hint(&self) {
+        self.hint.notify_one();
     }
 
     /// This node made a revision and its memory holds it. If others made some between, they are still to be read.
@@ -91,10 +105,11 @@ impl Follower {
     }
 }
 
-/// Begins a change: nobody else makes one until this transaction ends.
-pub(crate) async fn next_revision(session: &Session) -> Result<i64, Fault> {
+/// Begins a change: nobody else makes one until this transaction ends. With it comes until when somebody listens.
+pub(crate) async fn next_revision(session: &Session) -> Result<(i64, i64), Fault> {
     let row = session.find(NEXT_REVISION, &[]).await?;
-    Ok(row.ok_or(Fault::Damaged("counter of revisions"))?.get(0))
+    let row = row.ok_or(Fault::Damaged("counter of revisions"))?;
+    Ok((row.get(0), row.get::<_, Option<i64>>(1).unwrap_or(0)))
 }
 
 pub(crate) async fn revision(session: &Session) -> Result<i64, Fault> {
@@ -119,7 +134,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         if listener.as_ref().is_none_or(Session::is_closed) {
             listener = listen(&shared).await.ok();
         }
-        match within(DATABASE_CALL_MS_MAX, "reading took too long", catch_up(&shared)).await {
+        match within(DATABASE_CALL_MS_MAX, "reading took too long", hear(&shared)).await {
             Ok(()) => is_away = false,
             Err(fault) if !is_away => {
                 is_away = true;
@@ -139,6 +154,12 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
+/// First what memory holds, so that what is told is of it.
+async fn hear(shared: &Shared) -> Result<(), Fault> {
+    catch_up(shared).await?;
+    told::follow(shared).await
+}
+
 async fn listen(shared: &Shared) -> Result<Session, Fault> {
     let (hint, node) = (Arc::clone(&shared.follower.hint), Arc::clone(&shared.node));
     let told = move |message| match message {
@@ -154,7 +175,11 @@ async fn listen(shared: &Shared) -> Result<Session, Fault> {
 /// Brings memory up to the latest revision.
 pub(crate) async fn catch_up(shared: &Shared) -> Result<(), Fault> {
     let session = shared.pool.get().await?;
-    let latest = revision(&session).await?;
+    let row = session.find(LOOK, &[&shared.clock.now().as_millis()]).await?;
+    let row = row.ok_or(Fault::Damaged("counter of revisions"))?;
+    let latest = row.get::<_, Option<i64>>(0).ok_or(Fault::Damaged("counter of revisions"))?;
+    let living = usize::try_from(row.get::<_, i64>(1)).unwrap_or(1).max(1);
+    shared.follower.living.store(living, Ordering::Relaxed);
     session.keep();
     if latest <= shared.follower.seen.load(Ordering::Relaxed) {
         return Ok(());
@@ -174,11 +199,11 @@ pub(crate) async fn catch_up(shared: &Shared) -> Result<(), Fault> {
         let changed: HashSet<Changed> =
             rows.iter().filter_map(|row| Changed::of_columns(row.get(0), row.get(1))).collect();
         for changed in &changed {
-            read_anew(&snapshot, &vault, &shared.memory, changed).await?;
+            read_anew(&snapshot, &vault, shared, changed).await?;
         }
         // Health is judged by the endpoint as it stands, which may have come after it.
         for changed in changed.iter().filter(|changed| matches!(changed, Changed::Health(_))) {
-            read_anew(&snapshot, &vault, &shared.memory, changed).await?;
+            read_anew(&snapshot, &vault, shared, changed).await?;
         }
     }
     snapshot.end().await?;
@@ -189,12 +214,13 @@ pub(crate) async fn catch_up(shared: &Shared) -> Result<(), Fault> {
 async fn read_anew(
     session: &Session,
     vault: &Vault,
-    memory: &Memory,
+    shared: &Shared,
     changed: &Changed,
 ) -> Result<(), Fault> {
+    let memory = &shared.memory;
     match changed {
         Changed::Endpoint(id) => endpoint_rows::read_anew(session, vault, memory, *id).await,
-        Changed::Health(id) => health::read_anew(session, memory, *id).await,
+        Changed::Health(id) => health::read_anew(session, memory, *id, shared.node.fence()).await,
         Changed::Location(id) => tenants::read_location_anew(session, memory, id).await,
         Changed::App(id) => tenants::read_app_anew(session, memory, id).await,
         Changed::ApiKey(id) => api_keys::read_anew(session, memory, *id).await,

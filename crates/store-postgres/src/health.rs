@@ -13,6 +13,7 @@ use tokio_postgres::Row;
 
 use crate::fault::Fault;
 use crate::follow::Changed;
+use crate::nodes::fence_of;
 use crate::scope::endpoint_id;
 use crate::session::Session;
 use crate::tx::Tx;
@@ -26,15 +27,17 @@ macro_rules! columns {
 pub(crate) const PUT: &str = concat!(
     "insert into endpoint_health (",
     columns!(),
-    ") values ($1, $2, $3, $4, $5, $6, $7, $8) \
+    ", noted_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
      on conflict (endpoint_id) do update set since = excluded.since, failed_probes = excluded.failed_probes, \
      held_until = excluded.held_until, failing_since = excluded.failing_since, \
-     failed_attempts = excluded.failed_attempts, outcome = excluded.outcome, status_code = excluded.status_code"
+     failed_attempts = excluded.failed_attempts, outcome = excluded.outcome, status_code = excluded.status_code, \
+     noted_by = excluded.noted_by"
 );
 pub(crate) const DELETE: &str = "delete from endpoint_health where endpoint_id = $1";
 pub(crate) const IS_RECEIVER: &str =
     "select 1 from endpoints where id = $1 and state = 0 and state_since = $2 and url = $3";
-pub(crate) const BY_ID: &str = concat!("select ", columns!(), " from endpoint_health where endpoint_id = $1");
+pub(crate) const BY_ID: &str =
+    concat!("select ", columns!(), ", noted_by from endpoint_health where endpoint_id = $1");
 const ALL: &str = concat!("select ", columns!(), " from endpoint_health");
 
 /// All of them, after the routes.
@@ -48,13 +51,22 @@ pub(crate) async fn load(session: &Session, memory: &Memory) -> Result<(), Fault
     Ok(())
 }
 
-/// After another node has changed it.
-pub(crate) async fn read_anew(session: &Session, memory: &Memory, id: EndpointId) -> Result<(), Fault> {
-    match session.find(BY_ID, &[&&codec::endpoint_bytes(id)[..]]).await? {
+/// After another node has changed it. `own`: this node's fence; what it wrote itself comes along when others write.
+pub(crate) async fn read_anew(
+    session: &Session,
+    memory: &Memory,
+    id: EndpointId,
+    own: i64,
+) -> Result<(), Fault> {
+    let row = session.find(BY_ID, &[&&codec::endpoint_bytes(id)[..]]).await?;
+    let is_own = row.as_ref().is_some_and(|row| row.get::<_, i64>(8) == own);
+    match row {
         Some(row) => put_into(memory, id, of_row(&row)?),
         None => memory.healths.forget(id),
     }
-    memory.tell_of(id);
+    if !is_own {
+        memory.healths.was_changed_elsewhere(id);
+    }
     Ok(())
 }
 
@@ -71,7 +83,7 @@ pub(crate) async fn note(tx: &mut Tx, note: HealthNote) -> Result<(), Fault> {
         return Ok(());
     }
     match &note.failing {
-        Some(failing) => put(tx, id, failing).await?,
+        Some(failing) => put(tx, id, failing, fence_of(tx.claim)).await?,
         None => delete(tx, id).await?,
     }
     tx.changes(Changed::Health(id), move |memory| memory.put_health(note));
@@ -94,7 +106,7 @@ async fn is_receiver(session: &Session, id: EndpointId, receiver: &Receiver) -> 
     Ok(session.find(IS_RECEIVER, &[&&id[..], &since, &&*receiver.url]).await?.is_some())
 }
 
-async fn put(session: &Session, id: EndpointId, failing: &Failing) -> Result<(), Fault> {
+async fn put(session: &Session, id: EndpointId, failing: &Failing, noted_by: i64) -> Result<(), Fault> {
     let run = failing.run.as_ref();
     session
         .execute(
@@ -108,6 +120,7 @@ async fn put(session: &Session, id: EndpointId, failing: &Failing) -> Result<(),
                 &run.map(|run| i64::from(run.failed_attempts)),
                 &run.map(|run| run.last.outcome.as_str()),
                 &run.and_then(|run| run.last.status_code).map(i32::from),
+                &noted_by,
             ],
         )
         .await?;

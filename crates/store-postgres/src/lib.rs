@@ -34,8 +34,10 @@ mod stats;
 mod tallies;
 mod tenants;
 mod tls;
+mod told;
 mod tx;
 mod walk;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -64,6 +66,7 @@ use crate::publisher::Publisher;
 pub use crate::scratch::{Connected, Scratch, Written};
 use crate::stats::Stats;
 pub use crate::stats::StatsView;
+use crate::told::Ears;
 
 /// The store in one PostgreSQL database, as one of its nodes sees it. Dropping it without
 /// [`close`](store::maintenance::Maintenance::close) is a crash: what it holds is taken over when its lease ends.
@@ -84,6 +87,7 @@ pub(crate) struct Shared {
     pub node: Arc<Node>,
     pub days: Days,
     pub follower: Follower,
+    pub ears: tokio::sync::Mutex<Ears>,
     pub publisher: Publisher,
     pub stats: Stats,
     pub clock: Arc<dyn Clock>,
@@ -96,6 +100,13 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Fault> {
         self.changes.acquire().await.map_err(|_| Fault::Away(CLOSED))
+    }
+
+    /// This node told something: who listens here hears it at once.
+    pub(crate) fn listen_anew(&self) {
+        if self.memory.feed.is_listened_to() {
+            self.follower.hint();
+        }
     }
 
     pub(crate) async fn turn_to_record(&self) -> Result<SemaphorePermit<'_>, Fault> {

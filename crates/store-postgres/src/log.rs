@@ -101,7 +101,7 @@ pub(crate) const PAYLOADS: &str =
 
 /// Columns of many deliveries.
 #[derive(Default)]
-struct Heads<'a> {
+pub(crate) struct Heads<'a> {
     keys: Vec<i64>,
     salts: Vec<i64>,
     event_keys: Vec<i64>,
@@ -115,7 +115,7 @@ struct Heads<'a> {
 }
 
 impl<'a> Heads<'a> {
-    fn of(heads: impl Iterator<Item = &'a DeliveryHead>) -> Self {
+    pub(crate) fn of(heads: impl Iterator<Item = &'a DeliveryHead>) -> Self {
         let mut columns = Self::default();
         for head in heads {
             columns.keys.push(head.id.key());
@@ -132,7 +132,7 @@ impl<'a> Heads<'a> {
         columns
     }
 
-    fn params(&self) -> [crate::session::Param<'_>; 10] {
+    pub(crate) fn params(&self) -> [crate::session::Param<'_>; 10] {
         [
             &self.keys,
             &self.salts,
@@ -286,7 +286,7 @@ pub(crate) async fn remove(session: &Session, id: DeliveryId) -> Result<bool, Fa
     Ok(false)
 }
 
-fn head_of_row(row: &Row) -> Result<DeliveryHead, Fault> {
+pub(crate) fn head_of_row(row: &Row) -> Result<DeliveryHead, Fault> {
     let (retry_key, retry_salt): (Option<i64>, Option<i64>) = (row.get(8), row.get(9));
     Ok(DeliveryHead {
         id: DeliveryId::from_parts(row.get(0), row.get(1)),

@@ -10,7 +10,7 @@ use store::maintenance::{Footprint, Maintenance, Swept};
 use crate::fault::{CLOSED, unavailable};
 use crate::session::Session;
 use crate::tx::{reading, writing};
-use crate::{PostgresStore, days, follow, sessions, tallies};
+use crate::{PostgresStore, days, follow, sessions, tallies, told};
 
 /// Rows removed in one call; few enough that an event's publisher hardly notices.
 pub(crate) const SLICE_ROWS: i64 = 1_000;
@@ -151,6 +151,10 @@ async fn rest(session: &Session, horizon: Timestamp, now: Timestamp) -> Result<R
     let oldest = session.find(days::OLDEST, &[]).await?.map(|row| row.get::<_, Day>(0));
     if let Some(day) = oldest.filter(|day| *day < first_day_kept) {
         return Ok(Rest::Day(day));
+    }
+    let told = session.execute(told::EXPIRED, &[&now.as_millis(), &SLICE_ROWS]).await?;
+    if is_full(told) {
+        return Ok(Rest::Swept(Swept::More));
     }
     let latest = follow::revision(session).await?;
     session.execute(follow::PRUNE, &[&(latest - CHANGES_KEPT_MAX)]).await?;

@@ -53,6 +53,11 @@ pub(crate) const FREE: &str = "with freed as (delete from held where claim = any
 const DOUBT_ROUNDS: u32 = 4;
 const _: () = assert!(DOUBT_ROUNDS as i64 * LEASE_RENEWAL_MS >= 2 * DATABASE_CALL_MS_MAX as i64);
 
+/// Of the node that holds under this claim.
+pub(crate) fn fence_of(claim: Claim) -> i64 {
+    claim.0 >> COUNT_BITS
+}
+
 /// A claim whose transaction runs. Dropped before it is settled, nobody knows whether deliveries are held under it.
 #[derive(Debug)]
 pub(crate) struct Doubt {

@@ -31,7 +31,8 @@ use crate::{PostgresStore, Shared};
 
 /// Forward only, in order; the number of the last is the schema's version. One that takes something away comes a version
 /// after the one that stopped using it, since nodes of both versions serve during an upgrade.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_first.sql")];
+pub(crate) const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_whole.sql")];
 const VERSION_NUMBER_MIN: i64 = 150_000;
 
 pub(crate) const CANARY: &[u8] = b"hoopoe";
@@ -128,7 +129,7 @@ pub(crate) async fn open(settings: Settings) -> Result<PostgresStore, OpenError>
         return Err(OpenError::WrongMasterKey);
     }
     nodes::adopt(&session, now).await.map_err(failed("taking over what was left unfinished"))?;
-    let (pool, days, memory) = (Pool::new(target), Days::default(), Memory::default());
+    let (pool, days, memory) = (Pool::new(target), Days::default(), Memory::of_a_node());
     let seen = load(&pool, &settings.vault, &memory).await.map_err(|fault| match fault {
         Fault::Vault(store::vault::VaultFault::OtherKey) => OpenError::WrongMasterKey,
         other => failed("loading what memory holds")(other),
@@ -144,6 +145,7 @@ pub(crate) async fn open(settings: Settings) -> Result<PostgresStore, OpenError>
         node: Arc::new(node),
         days,
         follower: Follower::at(seen),
+        ears: tokio::sync::Mutex::default(),
         publisher,
         stats: Stats::default(),
         clock: settings.clock,

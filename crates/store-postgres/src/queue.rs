@@ -27,6 +27,7 @@ use crate::once::once;
 use crate::record::record_all;
 use crate::scope::{self, endpoint_id};
 use crate::session::Session;
+use crate::told::{self, Telling};
 use crate::tx::{Tx, reading, writing};
 
 /// A skip scan: one step per endpoint, whatever waits for it.
@@ -102,8 +103,12 @@ impl Queue for PostgresStore {
         let part = self.shared.node.fence();
         let mut days: Vec<_> = records.iter().map(|record| day_of(record.delivery.id.key())).collect();
         days.dedup();
-        let record = writing(move |tx| Box::pin(async move { record_all(tx, &records, part).await }));
-        self.write_again("recording attempts", days, record).await
+        let telling = Telling::of(&self.shared);
+        let record =
+            writing(move |tx| Box::pin(async move { record_all(tx, &records, part, telling).await }));
+        let recorded = self.write_again("recording attempts", days, record).await;
+        self.shared.listen_anew();
+        recorded
     }
 
     async fn release(&self, releases: Vec<Release>) -> Result<(), StoreError> {
@@ -145,13 +150,16 @@ impl Queue for PostgresStore {
         maybe_once: MaybeOnce<()>,
     ) -> Result<(), StoreError> {
         self.ensure_days([event.id.key(), record.delivery.id.key()], "recording a test").await?;
+        let telling = Telling::of(&self.shared);
         let store = writing(move |tx| {
             Box::pin(async move {
                 let now = event.created_at();
-                once(tx, maybe_once, now, |tx| Box::pin(record_test(tx, event, record))).await
+                once(tx, maybe_once, now, |tx| Box::pin(record_test(tx, event, record, telling))).await
             })
         });
-        self.write("recording a test", store).await
+        let recorded = self.write("recording a test", store).await;
+        self.shared.listen_anew();
+        recorded
     }
 
     async fn more_is_due(&self) {
@@ -275,14 +283,18 @@ async fn end_deliveries(
     Ok(ended.len())
 }
 
-async fn record_test(tx: &mut Tx, event: Event, record: Record) -> Result<(), Fault> {
+async fn record_test(tx: &mut Tx, event: Event, record: Record, telling: Telling) -> Result<(), Fault> {
     log::insert_events(tx, &[&event]).await?;
     let head = DeliveryHead::of_claimed(&record.delivery);
     log::insert_ended(tx, &[(&head, Ending::after_attempt(&record))]).await?;
     let endpoint_id = record.delivery.endpoint_id;
     let owner = if tx.note.is_some() { scope::owner_of(tx, endpoint_id).await? } else { None };
     let (action, object) = (Action::EndpointTested, Object::new("endpoint", endpoint_id));
-    tx.audit(Change { action, owner, object, before: None, after: None }).await
+    tx.audit(Change { action, owner, object, before: None, after: None }).await?;
+    if telling.is_due(told::listening(tx).await?) {
+        told::tell_attempts(tx, &[&record]).await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn is_enabled(session: &Session, id: EndpointId) -> Result<bool, Fault> {

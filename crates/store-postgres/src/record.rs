@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use domain::retry::Verdict;
-use futures::future::try_join3;
+use futures::future::{try_join, try_join3};
 use store::backend::codec;
 use store::backend::counted::Counted;
 use store::backend::standing::{DeliveryHead, Ending, Found};
@@ -13,21 +13,24 @@ use crate::fault::Fault;
 use crate::log;
 use crate::session::Session;
 use crate::tallies;
+use crate::told::{self, Telling};
 
-/// Compare-and-set: lets go of what is held under just these claims.
+/// Compare-and-set: lets go of what is held under just these claims. With it comes until when somebody listens.
 pub(crate) const LET_GO: &str = "delete from held using unnest($1::bigint[], $2::bigint[]) as u (key, claim) \
-    where held.key = u.key and held.claim = u.claim returning held.key, held.claim";
+    where held.key = u.key and held.claim = u.claim returning held.key, held.claim, \
+    (select value from counters where name = 'listening')";
 
-/// `part`: this node's, of the tallies.
+/// `part`: this node's, of the tallies. They and what is told come last: others wait for the commit then.
 pub(crate) async fn record_all(
     session: &Session,
     records: &[Record],
     part: i64,
+    telling: Telling,
 ) -> Result<Vec<Recorded>, Fault> {
     if records.is_empty() {
         return Ok(Vec::new());
     }
-    let mut held = let_go(session, records).await?;
+    let (mut held, listening) = let_go(session, records).await?;
     let mut counted = Counted::default();
     let mut applied = Vec::with_capacity(records.len());
     for record in records {
@@ -46,7 +49,8 @@ pub(crate) async fn record_all(
             counted.add(record.delivery.endpoint_id, &record.attempt);
         }
     }
-    tallies::keep(session, counted, part).await?;
+    let told = if telling.is_due(listening) { &of_applied[..] } else { &[] };
+    try_join(told::tell_attempts(session, told), tallies::keep(session, counted, part)).await?;
     let recorded = |applied: &bool| if *applied { Recorded::Applied } else { Recorded::Lost };
     Ok(applied.iter().map(recorded).collect())
 }
@@ -55,10 +59,11 @@ fn key_of(record: &Record) -> (i64, i64) {
     (record.delivery.id.key(), record.delivery.claim.0)
 }
 
-async fn let_go(session: &Session, records: &[Record]) -> Result<HashSet<(i64, i64)>, Fault> {
+async fn let_go(session: &Session, records: &[Record]) -> Result<(HashSet<(i64, i64)>, i64), Fault> {
     let (keys, claims): (Vec<i64>, Vec<i64>) = records.iter().map(key_of).unzip();
     let rows = session.query(LET_GO, &[&keys, &claims]).await?;
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    let listening = rows.first().map_or(0, |row| row.get::<_, Option<i64>>(2).unwrap_or(0));
+    Ok((rows.iter().map(|row| (row.get(0), row.get(1))).collect(), listening))
 }
 
 /// The outcomes of deliveries that were just let go.

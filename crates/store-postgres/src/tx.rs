@@ -18,6 +18,7 @@ use crate::follow::Changed;
 use crate::nodes::Doubt;
 use crate::pool::{Lent, Pool};
 use crate::session::{Session, within};
+use crate::told::{self, Telling};
 
 /// What a method does in its transaction.
 pub(crate) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 't>>;
@@ -178,7 +179,7 @@ impl PostgresStore {
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
     {
         let mut tx = self.begin().await?;
-        let revision = match turn {
+        let change = match turn {
             Turn::None => None,
             Turn::Changes => Some(crate::follow::next_revision(&tx).await?),
         };
@@ -192,7 +193,7 @@ impl PostgresStore {
         };
         match worked {
             Ok(value) => {
-                self.commit(tx, revision).await?;
+                self.commit(tx, change).await?;
                 Ok(value)
             }
             Err(fault) => {
@@ -222,17 +223,22 @@ impl PostgresStore {
         })
     }
 
-    async fn commit(&self, tx: Tx, revision: Option<i64>) -> Result<(), Fault> {
-        if let Some(revision) = revision {
+    /// `change`: its revision, and until when somebody listens.
+    async fn commit(&self, tx: Tx, change: Option<(i64, i64)>) -> Result<(), Fault> {
+        if let Some((revision, listening)) = change {
             crate::follow::tell(&tx, revision, &tx.changed).await?;
+            if Telling::of(&self.shared).is_due(listening) {
+                told::tell_changed(&tx, &tx.changed).await?;
+            }
         }
         tx.run("commit").await?;
         let Tx { conn, effects, doubt, .. } = tx;
         conn.keep();
         doubt.settle();
         effects.into_iter().for_each(|effect| effect(&self.shared.memory));
-        if let Some(revision) = revision {
+        if let Some((revision, _)) = change {
             self.shared.follower.has_made(revision);
+            self.shared.listen_anew();
         }
         Ok(())
     }

@@ -57,7 +57,11 @@ struct Bench {
 }
 
 fn open(dir: &std::path::Path) -> Arc<SqliteStore> {
-    let settings = Settings { data_dir: dir.to_owned(), vault: Vault::new(&MasterKey::new([7; 32])) };
+    let settings = Settings {
+        data_dir: dir.to_owned(),
+        vault: Vault::new(&MasterKey::new([7; 32])),
+        node_name: String::new(),
+    };
     SqliteStore::open(settings, now()).expect("the directory is usable")
 }
 

@@ -17,6 +17,7 @@ mod health;
 mod log;
 mod maintenance;
 mod merge;
+mod nodes;
 mod once;
 mod open;
 mod queue;
@@ -42,6 +43,7 @@ use domain::time::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use store::audit::AuditNote;
+use store::backend::alone::Alone;
 use store::backend::codec;
 use store::backend::memory::Memory;
 use store::feed::Feed;
@@ -65,6 +67,7 @@ pub struct SqliteStore {
     threads: Arc<Threads>,
     readers: Readers,
     memory: Arc<Memory>,
+    alone: Arc<Alone>,
     stats: Arc<Stats>,
     /// Who makes the next change.
     note: Option<Arc<AuditNote>>,
@@ -121,6 +124,7 @@ impl SqliteStore {
 
     fn start(opened: open::Opened) -> Result<Self, Fault> {
         let memory = Arc::new(load(&opened)?);
+        let alone = Arc::new(opened.alone);
         let stats = Arc::new(Stats::default());
         let checkpoints = Arc::new(Checkpoints::default());
         let readers = Readers::open(&opened.path)?;
@@ -139,7 +143,7 @@ impl SqliteStore {
         let checkpoint_thread = checkpoint::start(checkpoint_conn, Arc::clone(&checkpoints))?;
         let (checkpoint_thread, last) = (Mutex::new(Some(checkpoint_thread)), Mutex::new(Some(last)));
         let threads = Arc::new(Threads { writer, checkpoints, checkpoint_thread, last });
-        Ok(Self { threads, readers, memory, stats, note: None })
+        Ok(Self { threads, readers, memory, alone, stats, note: None })
     }
 
     /// Counters of the writer, for metrics.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use domain::time::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use store::backend::alone::Alone;
 use store::vault::Vault;
 
 use crate::days;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Under the master key; during its rotation, with the one before.
     pub vault: Vault,
+    /// What this process is called in the list of nodes.
+    pub node_name: String,
 }
 
 impl std::fmt::Debug for Settings {
@@ -102,6 +105,7 @@ pub(crate) struct Opened {
     pub conn: Connection,
     pub path: PathBuf,
     pub vault: Vault,
+    pub alone: Alone,
     pub lock: File,
 }
 
@@ -123,7 +127,8 @@ pub(crate) fn open(settings: &Settings, now: Timestamp) -> Result<Opened, OpenEr
         return Err(OpenError::WrongMasterKey);
     }
     free_claims(&conn, now).map_err(told("taking over what was left unfinished"))?;
-    Ok(Opened { conn, path, vault, lock })
+    let alone = Alone::new(settings.node_name.clone(), env!("CARGO_PKG_VERSION"), now);
+    Ok(Opened { conn, path, vault, alone, lock })
 }
 
 /// The lock ends with the process, however it ends.

@@ -33,7 +33,11 @@ impl Backend for Sqlite {
 }
 
 fn open(data_dir: &Path, vault: &Vault, now: Timestamp) -> Arc<SqliteStore> {
-    SqliteStore::open(Settings { data_dir: data_dir.to_owned(), vault: vault.clone() }, now).unwrap()
+    SqliteStore::open(
+        Settings { data_dir: data_dir.to_owned(), vault: vault.clone(), node_name: "node".to_owned() },
+        now,
+    )
+    .unwrap()
 }
 
 #[async_trait]

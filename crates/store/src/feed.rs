@@ -1,9 +1,10 @@
-//! What happens to endpoints, as it happens: in memory, beside the traits because every backend keeps one, and for this process
-//! alone. Whoever listens reads at his own pace from a ring of bounded length; who falls behind it is told so, and nobody who
+//! What happens to endpoints, as it happens: in memory, beside the traits because every backend keeps one.
+//! Whoever listens reads at his own pace from a ring of bounded length; who falls behind it is told so, and nobody who
 //! makes things happen ever waits. While nobody listens nothing is kept.
 //!
-//! A backend puts changes of endpoints and of their health right after they are durable; who records outcomes, or a test send,
-//! puts the attempt.
+//! Where one process serves, a backend puts changes of endpoints and of their health right after they are durable, and who
+//! records outcomes, or a test send, puts the attempt. Where several do, the backend tells them all of both in its
+//! transactions, with one numbering for all, and each appends what it reads of it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -44,9 +45,19 @@ impl Happened {
     }
 }
 
+/// Whose numbers a feed's events have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbering {
+    /// They begin anew with each process.
+    OfThisProcess,
+    /// An event has the same on all nodes.
+    OfAll,
+}
+
 /// The ring and who waits for it.
 #[derive(Debug)]
 pub struct Feed {
+    numbering: Numbering,
     /// Whether anybody listens, or did a moment ago: asked on the hot path.
     is_wanted: AtomicBool,
     ring: Mutex<Ring>,
@@ -83,17 +94,31 @@ pub struct Listener {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { is_wanted: AtomicBool::new(false), ring: Mutex::default(), next: watch::Sender::new(0) }
+        Self::new(Numbering::OfThisProcess)
     }
 }
 
 impl Feed {
+    pub fn new(numbering: Numbering) -> Self {
+        let (is_wanted, next) = (AtomicBool::new(false), watch::Sender::new(0));
+        Self { numbering, is_wanted, ring: Mutex::default(), next }
+    }
+
+    pub fn numbering(&self) -> Numbering {
+        self.numbering
+    }
+
     /// `false`: whatever were put now, nobody would ever see it. Costs one read of memory.
     pub fn is_wanted(&self) -> bool {
+        self.numbering == Numbering::OfThisProcess && self.is_listened_to()
+    }
+
+    /// Whether anybody listens here, or did a moment ago.
+    pub fn is_listened_to(&self) -> bool {
         self.is_wanted.load(Ordering::Relaxed)
     }
 
-    /// What is put while nobody wants it is dropped.
+    /// What is put while nobody wants it is dropped. For a feed whose numbers are [`OfThisProcess`](Numbering::OfThisProcess).
     pub fn put(&self, happened: impl IntoIterator<Item = Happened>) {
         if !self.is_wanted() {
             return;
@@ -108,9 +133,33 @@ impl Feed {
         self.next.send_replace(next);
     }
 
+    /// For backends whose numbers are [`OfAll`](Numbering::OfAll): what follows was not kept since the last event here, or is
+    /// read from `number` on.
+    pub fn begin_at(&self, number: u64) {
+        let mut ring = self.ring.lock();
+        ring.begin_at(number);
+        self.next.send_replace(number);
+    }
+
+    /// For such backends, in the order of the numbers. One that does not follow the last begins the ring anew, and whoever has
+    /// not heard what is between is told of the loss.
+    pub fn append(&self, number: u64, happened: Happened) {
+        let mut ring = self.ring.lock();
+        if ring.next() != number {
+            ring.begin_at(number);
+        }
+        ring.push(Arc::new(happened));
+        self.next.send_replace(number + 1);
+    }
+
+    /// The number of the next event, as far as it is known here.
+    pub fn next(&self) -> u64 {
+        self.ring.lock().next()
+    }
+
     /// Drops what is kept for nobody. To be called from time to time, for a feed into which nothing more is put.
     pub fn tidy(&self) {
-        if self.is_wanted() {
+        if self.is_listened_to() {
             self.forgets(&mut self.ring.lock());
         }
     }
@@ -154,6 +203,10 @@ impl Ring {
     fn is_forgotten(&self) -> bool {
         let linger = Duration::from_secs(FEED_LINGER_SECONDS);
         self.listeners == 0 && self.left_at.is_none_or(|left_at| left_at.elapsed() >= linger)
+    }
+
+    fn begin_at(&mut self, number: u64) {
+        (self.first, self.events, self.bytes) = (number, VecDeque::new(), 0);
     }
 
     /// One number is left out, so that nobody who heard the last event takes what follows for all that happened.

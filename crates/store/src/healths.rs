@@ -3,12 +3,13 @@
 //! A backend changes it right after the change is durable and before its method returns. An endpoint that is not here is
 //! healthy, so that it holds no more than what fails.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::endpoint::Endpoint;
 use domain::health::{Failing, Receiver};
 use domain::id::EndpointId;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 
 /// What became of an endpoint's circuit, to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub struct HealthNote {
 #[derive(Debug, Default)]
 pub struct Healths {
     table: RwLock<HashMap<EndpointId, (Receiver, Failing)>>,
+    /// Whose health other nodes changed, until the engine takes them.
+    elsewhere: Mutex<HashSet<EndpointId>>,
+    changed: Notify,
 }
 
 impl Healths {
@@ -46,6 +50,23 @@ impl Healths {
             Some(failing) => table.insert(note.endpoint_id, (note.receiver, failing)),
             None => table.remove(&note.endpoint_id),
         };
+    }
+
+    /// For backends, after memory has it: another node changed it.
+    pub fn was_changed_elsewhere(&self, id: EndpointId) {
+        self.elsewhere.lock().insert(id);
+        self.changed.notify_one();
+    }
+
+    /// Waits for others' changes; for one who asks.
+    pub async fn changed_elsewhere(&self) -> Vec<EndpointId> {
+        loop {
+            let changed: Vec<EndpointId> = self.elsewhere.lock().drain().collect();
+            if !changed.is_empty() {
+                return changed;
+            }
+            self.changed.notified().await;
+        }
     }
 
     /// For backends, after the change is durable: the endpoint is another one now.

@@ -17,6 +17,7 @@ pub mod feed;
 pub mod healths;
 pub mod known;
 pub mod maintenance;
+pub mod nodes;
 pub mod once;
 pub mod page;
 pub mod queue;
@@ -39,6 +40,7 @@ pub trait Store:
     + endpoints::Endpoints
     + events::Events
     + maintenance::Maintenance
+    + nodes::Nodes
     + once::Answers
     + queue::Queue
     + sealing::Sealing

@@ -754,8 +754,9 @@ export interface paths {
          *     attempt, test sends included; `endpoint` with the endpoint after each change of it or of its health, or `{"id", "deleted": true}`;
          *     `reset` with `{}` where something was missed: read anew what you show. With `payloads=true` an attempt carries `request` and
          *     `response` as `GET /v1/deliveries/{id}` shows them, and `payload`, the published body as a string. Every event has an id: send the
-         *     last one as `last-event-id` to go on from there. The server keeps what happened for a while and in this process alone. A comment
-         *     comes every 15 seconds. The stream ends when its key or session does, and when the server stops.
+         *     last one as `last-event-id` to go on from there. The server keeps what happened for a minute or so. Where several nodes serve, each
+         *     tells what happens on all within a second and goes on for a client of any other; a single one begins anew when it restarts. A
+         *     comment comes every 15 seconds. The stream ends when its key or session does, and when the server stops.
          */
         get: operations["streamEvents"];
         put?: never;
@@ -775,8 +776,9 @@ export interface paths {
         };
         /**
          * The server.
-         * @description Rates of the last ten minutes (of this process; test sends included), what waits and where, and what the data takes up. For the
-         *     platform's own keys and sessions. What waits may be as old as a second, and with millions waiting a little older.
+         * @description Rates of the last ten minutes (test sends included), what waits and where, the nodes, and what the data takes up: of all nodes
+         *     together, whichever answers. For the platform's own keys and sessions. Nodes tell what they counted every 5 seconds. What waits may
+         *     be as old as a second, and with millions waiting a little older.
          */
         get: operations["getSystem"];
         put?: never;
@@ -1550,8 +1552,29 @@ export interface components {
         };
         /** @description A process of the server. */
         Node: {
+            /**
+             * Format: double
+             * @description Its share of what is counted above.
+             */
+            acceptedPerSecond: number;
+            /** Format: double */
+            deliveredPerSecond: number;
+            /** Format: double */
+            failedPerSecond: number;
             /** @description New at each start. */
             id: string;
+            /** Format: int64 */
+            inFlight: number;
+            /**
+             * @description Machine and process.
+             * @example hooks-1/4711
+             */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it last showed that it lives.
+             */
+            renewedAt: string;
             /** Format: date-time */
             startedAt: string;
             version: string;
@@ -1710,13 +1733,15 @@ export interface components {
             /** Format: int64 */
             sizeBytes: number;
         };
-        /** @description How the server is doing. */
+        /** @description How the server is doing, all nodes together. */
         System: {
             /**
              * Format: double
              * @description Events accepted, mean of the last 15 seconds that were counted.
              */
             acceptedPerSecond: number;
+            /** @description The id of the node that answers. */
+            answeredBy: string;
             /**
              * Format: int64
              * @description How long each step of the series is.
@@ -1734,6 +1759,12 @@ export interface components {
              * @description Attempts that failed, likewise.
              */
             failedPerSecond: number;
+            /**
+             * Format: int64
+             * @description Attempts running, as the nodes told it last.
+             */
+            inFlight: number;
+            /** @description Those that live, the longest running first. */
             nodes: components["schemas"]["Node"][];
             /**
              * Format: date-time
@@ -1745,6 +1776,7 @@ export interface components {
             /** Format: date-time */
             startedAt: string;
             store: components["schemas"]["StoreFootprint"];
+            /** @description Of the node that answers, as is when it was started. */
             version: string;
             /**
              * Format: int64

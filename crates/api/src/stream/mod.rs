@@ -18,7 +18,7 @@ use domain::id::EndpointId;
 use domain::limits::{STREAM_BYTES_AT_ONCE, STREAM_EVENTS_AT_ONCE, STREAM_HEARTBEAT_MS};
 use domain::time::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
-use store::feed::{Happened, Heard, Listener};
+use store::feed::{Happened, Heard, Listener, Numbering};
 
 pub(crate) use places::Streams;
 
@@ -29,12 +29,13 @@ use crate::caller::{Caller, Viewer};
 use crate::endpoints::no_endpoint;
 use crate::problem::Problem;
 use crate::query::Params;
-use crate::views::node_id;
 
 /// How often a stream on which nothing happens looks whether its caller may still see anything.
 const VALIDITY_PAUSE: Duration = Duration::from_secs(1);
 /// When a client that lost its stream may come back, milliseconds.
 const RETRY_MS: u32 = 1_000;
+/// Before a number that an event has on all nodes.
+const ALL_NODES: &str = "all";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Follow what happens.
@@ -43,8 +44,9 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// attempt, test sends included; `endpoint` with the endpoint after each change of it or of its health, or `{"id", "deleted": true}`;
 /// `reset` with `{}` where something was missed: read anew what you show. With `payloads=true` an attempt carries `request` and
 /// `response` as `GET /v1/deliveries/{id}` shows them, and `payload`, the published body as a string. Every event has an id: send the
-/// last one as `last-event-id` to go on from there. The server keeps what happened for a while and in this process alone. A comment
-/// comes every 15 seconds. The stream ends when its key or session does, and when the server stops.
+/// last one as `last-event-id` to go on from there. The server keeps what happened for a minute or so. Where several nodes serve, each
+/// tells what happens on all within a second and goes on for a client of any other; a single one begins anew when it restarts. A
+/// comment comes every 15 seconds. The stream ends when its key or session does, and when the server stops.
 #[utoipa::path(
     get, path = "/v1/stream", operation_id = "streamEvents", tag = "Deliveries",
     params(
@@ -71,7 +73,9 @@ pub(crate) async fn stream_events(
     let shown = if payloads == Some(true) { Shown::Payloads } else { Shown::Outcomes };
     let caller: Caller = (*viewer).clone();
     let place = api.streams.enter(caller.owner())?;
-    let stream = Stream::new(api, caller, (endpoint_id, shown), place).resumed(headers.get(LAST_EVENT_ID));
+    let listener = api.store.listen().await?;
+    let stream = Stream::new(api, caller, Wish { endpoint_id, shown }, (listener, place))
+        .resumed(headers.get(LAST_EVENT_ID));
     let chunks = futures::stream::unfold(stream, |mut stream| async move {
         let chunk = stream.next().await?;
         Some((Ok::<_, Infallible>(chunk), stream))
@@ -89,6 +93,12 @@ impl Api {
     pub fn end_streams(&self) {
         self.streams.end.cancel();
     }
+}
+
+/// What a client wants to hear of.
+struct Wish {
+    endpoint_id: Option<EndpointId>,
+    shown: Shown,
 }
 
 /// One client's stream.
@@ -114,10 +124,9 @@ enum Greeting {
 }
 
 impl Stream {
-    fn new(api: Arc<Api>, caller: Caller, wish: (Option<EndpointId>, Shown), place: Place) -> Self {
-        let listener = api.store.feed().listen();
+    fn new(api: Arc<Api>, caller: Caller, wish: Wish, (listener, place): (Listener, Place)) -> Self {
         let (from, beat_at) = (listener.next(), api.clock.now().plus_millis(STREAM_HEARTBEAT_MS));
-        let (endpoint_id, shown) = wish;
+        let Wish { endpoint_id, shown } = wish;
         let greeting = Greeting::Welcome;
         Self { api, caller, endpoint_id, shown, listener, from, beat_at, greeting, _place: place }
     }
@@ -126,7 +135,7 @@ impl Stream {
     fn resumed(mut self, last: Option<&HeaderValue>) -> Self {
         let Some(last) = last else { return self };
         let known = last.to_str().ok().and_then(|text| text.split_once('-'));
-        let ours = known.filter(|(node, _)| *node == node_id(self.api.settings.node));
+        let ours = known.filter(|(numbering, _)| *numbering == self.numbering());
         match ours.and_then(|(_, number)| number.parse().ok()) {
             Some(number) => self.from = number,
             None => self.greeting = Greeting::Reset,
@@ -213,6 +222,14 @@ impl Stream {
 
     /// Names the place from which to go on.
     fn id(&self) -> String {
-        format!("id: {}-{}\n", node_id(self.api.settings.node), self.from)
+        format!("id: {}-{}\n", self.numbering(), self.from)
+    }
+
+    /// What a number is known by.
+    fn numbering(&self) -> String {
+        match self.api.store.feed().numbering() {
+            Numbering::OfThisProcess => format!("{:016x}", self.api.settings.node),
+            Numbering::OfAll => ALL_NODES.to_owned(),
+        }
     }
 }

@@ -11,11 +11,12 @@ use domain::id::EndpointId;
 use domain::limits::WORST_ENDPOINTS;
 use domain::time::Timestamp;
 use store::StoreError;
+use store::nodes::Counts;
 use store::queue::Waiting;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::rates::{Counts, next_step_at};
+use super::rates::{first_step_at, next_step_at};
 use crate::Api;
 use crate::answer;
 use crate::caller::Viewer;
@@ -64,20 +65,25 @@ impl Api {
             }
             self.store.feed().tidy();
             let attempts = self.engine.attempts();
+            let now = self.clock.now();
             let total = Counts {
                 accepted: self.counters.accepted_events(),
                 delivered: attempts.succeeded,
                 failed: attempts.failed,
             };
-            self.rates.step(self.clock.now(), total);
+            match self.store.tell_step(self.rates.step(now, total, self.engine.in_flight())).await {
+                Ok(()) => self.rates.told(total),
+                Err(fault) => tracing::debug!(%fault, "what this node counted could not be told"),
+            }
         }
     }
 }
 
 /// The server.
 ///
-/// Rates of the last ten minutes (of this process; test sends included), what waits and where, and what the data takes up. For the
-/// platform's own keys and sessions. What waits may be as old as a second, and with millions waiting a little older.
+/// Rates of the last ten minutes (test sends included), what waits and where, the nodes, and what the data takes up: of all nodes
+/// together, whichever answers. For the platform's own keys and sessions. Nodes tell what they counted every 5 seconds. What waits may
+/// be as old as a second, and with millions waiting a little older.
 #[utoipa::path(
     get, path = "/v1/system", operation_id = "getSystem", tag = "Server",
     responses((status = 200, description = "How the server is doing", body = SystemView)),
@@ -88,7 +94,8 @@ pub(crate) async fn get_system(State(api): State<Arc<Api>>, caller: Viewer) -> R
     let waiting = api.backlog.waiting(&api).await?;
     let parts = SystemParts {
         settings: &api.settings,
-        series: api.rates.series(now),
+        whole: &api.store.whole(first_step_at(now), now).await?,
+        now,
         waiting: api.store.queue_length().await?,
         oldest_waiting_at: waiting.iter().map(|waiting| waiting.oldest_at).min(),
         worst: worst(&api, &waiting),

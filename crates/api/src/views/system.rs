@@ -7,23 +7,27 @@ use domain::time::Timestamp;
 use domain::url_rules::UrlPolicy;
 use serde::Serialize;
 use store::maintenance::Footprint;
+use store::nodes::{Counts, Node, Whole};
 use utoipa::ToSchema;
 
 use super::endpoint::HealthView;
 use super::{owner_ids, text, time};
 use crate::Settings;
-use crate::system::{Counts, per_second};
+use crate::system::{per_second, series};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How the server is doing.
+/// How the server is doing, all nodes together.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = System)]
 pub(crate) struct SystemView {
+    /// Of the node that answers, as is when it was started.
     version: &'static str,
     #[schema(format = DateTime)]
     started_at: String,
+    /// The id of the node that answers.
+    answered_by: String,
     /// It was started with `--dev`: for local work only.
     dev: bool,
     /// Events accepted, mean of the last 15 seconds that were counted.
@@ -32,6 +36,8 @@ pub(crate) struct SystemView {
     delivered_per_second: f64,
     /// Attempts that failed, likewise.
     failed_per_second: f64,
+    /// Attempts running, as the nodes told it last.
+    in_flight: u64,
     /// Deliveries that are not finished.
     waiting: u64,
     /// When the oldest of them was made.
@@ -43,6 +49,7 @@ pub(crate) struct SystemView {
     bucket_seconds: i64,
     /// At most ten: those with most waiting and those that are not healthy, most waiting first.
     worst_endpoints: Vec<WorstEndpoint>,
+    /// Those that live, the longest running first.
     nodes: Vec<NodeView>,
     store: StoreView,
 }
@@ -85,9 +92,20 @@ pub(crate) struct WorstEndpoint {
 struct NodeView {
     /// New at each start.
     id: String,
-    version: &'static str,
+    /// Machine and process.
+    #[schema(example = "hooks-1/4711")]
+    name: String,
+    version: String,
     #[schema(format = DateTime)]
     started_at: String,
+    /// When it last showed that it lives.
+    #[schema(format = DateTime)]
+    renewed_at: String,
+    /// Its share of what is counted above.
+    accepted_per_second: f64,
+    delivered_per_second: f64,
+    failed_per_second: f64,
+    in_flight: u64,
 }
 
 /// Where everything is kept.
@@ -104,7 +122,8 @@ struct StoreView {
 /// What the view is made of.
 pub(crate) struct SystemParts<'a> {
     pub(crate) settings: &'a Settings,
-    pub(crate) series: Vec<(Timestamp, Counts)>,
+    pub(crate) whole: &'a Whole,
+    pub(crate) now: Timestamp,
     pub(crate) waiting: u64,
     pub(crate) oldest_waiting_at: Option<Timestamp>,
     pub(crate) worst: Vec<WorstEndpoint>,
@@ -113,23 +132,25 @@ pub(crate) struct SystemParts<'a> {
 
 impl SystemView {
     pub(crate) fn of(parts: SystemParts<'_>) -> Self {
-        let SystemParts { settings, series, waiting, oldest_waiting_at, worst, store } = parts;
+        let SystemParts { settings, whole, now, waiting, oldest_waiting_at, worst, store } = parts;
+        let series = series(whole.steps.iter().map(|(_, step)| step), now);
+        let nodes: Vec<NodeView> = whole.nodes.iter().map(|node| NodeView::of(node, whole, now)).collect();
         let [accepted_per_second, delivered_per_second, failed_per_second] = per_second(&series);
-        let started_at = time(settings.started_at);
-        let node = NodeView { id: node_id(settings.node), version: VERSION, started_at: started_at.clone() };
         Self {
             version: VERSION,
-            started_at,
+            started_at: time(settings.started_at),
+            answered_by: node_id(whole.own_id),
             dev: settings.url_policy == UrlPolicy::Dev,
             accepted_per_second,
             delivered_per_second,
             failed_per_second,
+            in_flight: nodes.iter().map(|node| node.in_flight).sum(),
             waiting,
             oldest_waiting_at: oldest_waiting_at.map(time),
             series: series.into_iter().map(RateView::of).collect(),
             bucket_seconds: RATES_STEP_SECONDS,
             worst_endpoints: worst,
-            nodes: vec![node],
+            nodes,
             store: StoreView {
                 kind: store.kind,
                 size_bytes: store.bytes,
@@ -140,8 +161,27 @@ impl SystemView {
 }
 
 /// Of 16 hexadecimal digits.
-pub(crate) fn node_id(node: u64) -> String {
+fn node_id(node: u64) -> String {
     format!("{node:016x}")
+}
+
+impl NodeView {
+    fn of(node: &Node, whole: &Whole, now: Timestamp) -> Self {
+        let steps = whole.steps.iter().filter(|(id, _)| *id == node.id).map(|(_, step)| step);
+        let in_flight = steps.clone().next_back().map_or(0, |step| step.in_flight);
+        let [accepted_per_second, delivered_per_second, failed_per_second] = per_second(&series(steps, now));
+        Self {
+            id: node_id(node.id),
+            name: node.name.clone(),
+            version: node.version.clone(),
+            started_at: time(node.started_at),
+            renewed_at: time(node.renewed_at),
+            accepted_per_second,
+            delivered_per_second,
+            failed_per_second,
+            in_flight,
+        }
+    }
 }
 
 impl RateView {

@@ -12,9 +12,10 @@ use domain::time::Timestamp;
 use parking_lot::Mutex;
 use store::audit::AuditNote;
 use store::events::Hold;
-use store::feed::Feed;
+use store::feed::{Feed, Listener};
 use store::healths::{HealthNote, Healths};
 use store::maintenance::{Footprint, Maintenance, Swept};
+use store::nodes::{Nodes, Step, Whole};
 use store::once::MaybeOnce;
 use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
 use store::routes::Routes;
@@ -232,6 +233,23 @@ impl Sealing for FakeStore {
     }
     async fn reseal(&self, _: Option<EndpointId>) -> Result<Resealed, StoreError> {
         Ok(Resealed { values: 0, next: None })
+    }
+}
+
+/// One process, of which nobody asks.
+#[async_trait]
+impl Nodes for FakeStore {
+    fn living(&self) -> usize {
+        1
+    }
+    async fn tell_step(&self, _: Step) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn whole(&self, _: Timestamp, _: Timestamp) -> Result<Whole, StoreError> {
+        Ok(Whole::default())
+    }
+    async fn listen(&self) -> Result<Listener, StoreError> {
+        Ok(self.feed.listen())
     }
 }
 

@@ -3,11 +3,15 @@
 //! Deliveries that wait for an open circuit use no attempt and no slot. After a pause one attempt at a time, a probe, tests
 //! the receiver; each that fails doubles the pause. The first success, of a probe or of an attempt that ran when the circuit
 //! opened, releases what waited: few a second at first, twice as many every second, up to a bound.
+//!
+//! Several nodes keep one circuit between them: each hears what another made of it ([`Circuit::heard`]). Who found the receiver
+//! failing probes it; the others stand by until that is overdue, and release their share.
 
 use super::{FailedRun, Failing, LastFailure};
 use crate::limits::{
-    ATTEMPT_TIMEOUT_MS, CIRCUIT_PAUSE_MS_MAX, CIRCUIT_PAUSE_MS_MIN, RECOVERY_MS_MAX,
-    RELEASE_PER_SECOND_FIRST, RELEASE_PER_SECOND_MAX, RELEASE_TICK_MS,
+    ATTEMPT_TIMEOUT_MS, CIRCUIT_PAUSE_MS_MAX, CIRCUIT_PAUSE_MS_MIN, CIRCUIT_STAND_BY_MS,
+    CIRCUIT_STAND_BY_SPREAD_MS, RECOVERY_MS_MAX, RELEASE_PER_SECOND_FIRST, RELEASE_PER_SECOND_MAX,
+    RELEASE_TICK_MS,
 };
 use crate::retry::JITTER;
 use crate::time::Timestamp;
@@ -20,6 +24,8 @@ pub struct Circuit {
     state: State,
     /// The failures since the last success.
     run: Option<FailedRun>,
+    /// That release what waits together; none counts as one.
+    nodes: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,7 +75,12 @@ impl Circuit {
     /// After a restart: it was not closed, so it begins with a probe at once.
     pub fn resumed(failing: Failing, now: Timestamp) -> Self {
         let Failing { since, failed_probes, run, .. } = failing;
-        Self { state: State::Open(Opening { opened_at: since, until: now, failed_probes }), run }
+        Self { state: State::Open(Opening { opened_at: since, until: now, failed_probes }), run, nodes: 1 }
+    }
+
+    /// So many nodes send to the receiver.
+    pub fn share_among(&mut self, nodes: usize) {
+        self.nodes = nodes.try_into().unwrap_or(u32::MAX);
     }
 
     pub fn is_closed(&self) -> bool {
@@ -110,13 +121,41 @@ impl Circuit {
         }
     }
 
+    /// What another node made of the same receiver. `jitter`: a random number from -1 to 1.
+    pub fn heard(&mut self, failing: Option<Failing>, now: Timestamp, jitter: f64) -> Change {
+        match (failing, &self.state) {
+            (None, State::Closed) => Change::Nothing,
+            (None, _) => {
+                (self.state, self.run) = (State::Closed, None);
+                Change::Closed
+            }
+            // What this node's own probe says comes later.
+            (Some(Failing { run: Some(_), .. }), State::Probing(_)) => Change::Nothing,
+            (Some(Failing { since, failed_probes, held_until, run: Some(run) }), state) => {
+                let change =
+                    if matches!(state, State::Open(_)) { Change::ProbeFailed } else { Change::Opened };
+                let until = held_until.plus_millis(stand_by_ms(jitter));
+                self.state = State::Open(Opening { opened_at: since, until, failed_probes });
+                self.run = Some(run);
+                change
+            }
+            (Some(Failing { run: None, .. }), State::Recovering { .. }) => Change::Nothing,
+            (Some(Failing { since, failed_probes, run: None, .. }), _) => {
+                let release = Release::begin(now, self.nodes);
+                (self.state, self.run) = (State::Recovering { since, failed_probes, release }, None);
+                Change::Recovering
+            }
+        }
+    }
+
     pub fn succeeded(&mut self, now: Timestamp) -> Change {
         self.run = None;
         let failed_probes = match self.state {
             State::Closed | State::Recovering { .. } => return Change::Nothing,
             State::Open(opening) | State::Probing(opening) => opening.failed_probes,
         };
-        self.state = State::Recovering { since: now, failed_probes, release: Release::begin(now) };
+        self.state =
+            State::Recovering { since: now, failed_probes, release: Release::begin(now, self.nodes) };
         Change::Recovering
     }
 
@@ -153,7 +192,7 @@ impl Circuit {
             },
             State::Probing(_) => Allowance::WhenEnded,
             State::Recovering { release, .. } => {
-                release.advance(now);
+                release.advance(now, self.nodes);
                 if release.is_over() {
                     self.state = State::Closed;
                     return Allowance::All;
@@ -221,9 +260,11 @@ impl Circuit {
 }
 
 impl Opening {
-    /// A pause that is longer than any was set by a clock that has since been set back.
+    /// A pause that is longer than any, standing by included, was set by a clock that has since been set back.
     fn ready_at(&self, now: Timestamp) -> Timestamp {
-        if self.until.since(now) > CIRCUIT_PAUSE_MS_MAX { now } else { self.until }
+        const LONGEST_MS: i64 =
+            CIRCUIT_PAUSE_MS_MAX + ATTEMPT_TIMEOUT_MS + CIRCUIT_STAND_BY_MS + CIRCUIT_STAND_BY_SPREAD_MS;
+        if self.until.since(now) > LONGEST_MS { now } else { self.until }
     }
 }
 
@@ -232,6 +273,12 @@ pub fn pause_ms(failed_probes: u32, jitter: f64) -> i64 {
     let doubled = CIRCUIT_PAUSE_MS_MIN.saturating_mul(1 << failed_probes.min(32)).min(CIRCUIT_PAUSE_MS_MAX);
     let jittered = doubled as f64 * (1.0 + JITTER * jitter.clamp(-1.0, 1.0));
     (jittered.round() as i64).min(CIRCUIT_PAUSE_MS_MAX)
+}
+
+/// After the other node's probe should have been heard of.
+fn stand_by_ms(jitter: f64) -> i64 {
+    let share = f64::midpoint(jitter.clamp(-1.0, 1.0), 1.0);
+    CIRCUIT_STAND_BY_MS + (CIRCUIT_STAND_BY_SPREAD_MS as f64 * share).round() as i64
 }
 
 /// The bounded, growing release of a backlog. What is not used within a second is forfeited, so that no burst follows a
@@ -244,11 +291,11 @@ struct Release {
 }
 
 impl Release {
-    fn begin(now: Timestamp) -> Self {
-        Self { began_at: now, ticks: 0, tokens: per_tick(0) }
+    fn begin(now: Timestamp, nodes: u32) -> Self {
+        Self { began_at: now, ticks: 0, tokens: share_of_tick(0, nodes) }
     }
 
-    fn advance(&mut self, now: Timestamp) {
+    fn advance(&mut self, now: Timestamp, nodes: u32) {
         let elapsed_ms = now.since(self.began_at);
         if elapsed_ms < self.ticks * RELEASE_TICK_MS {
             // The clock was set back: go on from here.
@@ -257,8 +304,8 @@ impl Release {
         let ticks = (elapsed_ms.min(RECOVERY_MS_MAX)) / RELEASE_TICK_MS;
         while self.ticks < ticks {
             self.ticks += 1;
-            let more = per_tick(self.ticks);
-            self.tokens = (self.tokens + more).min(more * TICKS_PER_SECOND as u32);
+            let a_second_s = per_tick(self.ticks) * TICKS_PER_SECOND as u32 / nodes.max(1);
+            self.tokens = (self.tokens + share_of_tick(self.ticks, nodes)).min(a_second_s.max(1));
         }
     }
 
@@ -269,6 +316,13 @@ impl Release {
     fn next_tick_at(&self) -> Timestamp {
         self.began_at.plus_millis((self.ticks + 1) * RELEASE_TICK_MS)
     }
+}
+
+/// One of so many nodes' part of a tick: what does not divide goes to some ticks and not to others.
+fn share_of_tick(tick: i64, nodes: u32) -> u32 {
+    let (all, nodes) = (u64::from(per_tick(tick)), u64::from(nodes.max(1)));
+    let until = |tick: i64| all * tick.unsigned_abs() / nodes;
+    (until(tick + 1) - until(tick)) as u32
 }
 
 /// Doubles every second.

@@ -97,6 +97,8 @@ impl Collector for Scrape {
         }
         let endpoints = backend.store().routes().read().endpoints().count() as u64;
         page.gauge("endpoints", "Endpoints that are not deleted", endpoints)?;
+        let nodes = backend.store().living() as u64;
+        page.gauge("nodes", "Nodes that serve from the store, as far as this one knows", nodes)?;
         store_page::write(&mut page, backend.stats())
     }
 }

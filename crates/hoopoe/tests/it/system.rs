@@ -22,7 +22,14 @@ async fn rates_what_waits_and_the_worst_endpoints_are_told() {
     let kind = if is_on_postgres() { "postgres" } else { "sqlite" };
     assert_eq!((&fresh["store"]["kind"], &fresh["store"]["retentionDays"]), (&json!(kind), &json!(30)));
     assert!(fresh["store"]["sizeBytes"].as_u64().unwrap() > 0);
-    assert_eq!(fresh["nodes"][0]["startedAt"], fresh["startedAt"]);
+    let node = &fresh["nodes"][0];
+    assert_eq!(fresh["nodes"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&node["id"], &node["startedAt"], &node["version"]),
+        (&fresh["answeredBy"], &fresh["startedAt"], &fresh["version"])
+    );
+    assert!(text(node, "name").ends_with(&format!("/{}", std::process::id())), "{node}");
+    assert_eq!((time(node, "renewedAt"), &node["inFlight"]), (world.now(), &json!(0)));
 
     world.receiver.usually("/bad", Answer::status(503));
     let good = world.endpoint(json!({})).await;
@@ -39,6 +46,7 @@ async fn rates_what_waits_and_the_worst_endpoints_are_told() {
     let shown = world.once("/v1/system", counted).await;
     assert_eq!(sum(&shown, "delivered"), 2);
     assert!(shown["acceptedPerSecond"].as_f64().unwrap() > 0.0, "{shown}");
+    assert_eq!(shown["nodes"][0]["acceptedPerSecond"], shown["acceptedPerSecond"]);
     let named = |shown: &Value| shown["worstEndpoints"][0]["waiting"] == 2;
     let shown = world.once("/v1/system", named).await;
     let worst = &shown["worstEndpoints"][0];

@@ -1,10 +1,13 @@
 //! Which databases are refused, and that nothing is changed then.
 
+use std::collections::BTreeSet;
+
 use store::maintenance::Maintenance as _;
 use store::vault::{MasterKey, Vault};
 use testkit::{Database, ManualClock, Postgres};
 
 use super::{NOW, open, settings};
+use crate::open::MIGRATIONS;
 use crate::{OpenError, PostgresStore, Settings, SkewCheck, migrate};
 
 #[tokio::test]
@@ -26,6 +29,34 @@ async fn a_newer_schema_is_refused_and_left_as_it_is() {
     database.sql("update schema_version set version = 99");
     assert!(matches!(open(&database, &clock).await, Err(OpenError::SchemaNewer { found: 99, .. })));
     assert_eq!(database.sql("select version from schema_version"), "99");
+}
+
+/// Tables with their columns, whether each may be left out of an insert, and the unique indexes.
+const SHAPE: &str = "select table_name, column_name, data_type, is_nullable, column_default is not null \
+    from information_schema.columns where table_schema = 'public' union all select tablename, indexname, indexdef, '', true \
+    from pg_indexes where schemaname = 'public' and indexdef like 'CREATE UNIQUE%'";
+
+/// What nodes of the version before read and write while the first of the new ones has migrated already.
+#[tokio::test]
+async fn each_migration_leaves_the_version_before_all_that_it_knows() {
+    let database = Database::fresh();
+    let shape = || -> BTreeSet<String> { database.sql(SHAPE).lines().map(str::to_owned).collect() };
+    let mut before = BTreeSet::new();
+    for migration in MIGRATIONS {
+        database.sql(migration);
+        let after = shape();
+        let gone: Vec<_> = before.difference(&after).collect();
+        assert!(gone.is_empty(), "gone or another one: {gone:?}");
+        let table = |line: &str| line.split('|').next().unwrap_or_default().to_owned();
+        let known: BTreeSet<String> = before.iter().map(|line| table(line)).collect();
+        let must_be_given: Vec<_> = after
+            .difference(&before)
+            .filter(|line| known.contains(&table(line)))
+            .filter(|line| line.ends_with("|NO|f") || line.contains("CREATE UNIQUE"))
+            .collect();
+        assert!(must_be_given.is_empty(), "an insert that does not name it fails: {must_be_given:?}");
+        before = after;
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queu
 use crate::events::{EventOrder, Place, events_sql, undelivered_sql, unfinished_sql};
 use crate::{
     PostgresStore, api_keys, audit, days, endpoint_rows, endpoints, follow, health, log, maintenance, nodes,
-    once, queue, record, scope, sealing, sessions, tallies, tenants,
+    once, queue, record, scope, sealing, sessions, tallies, tenants, told, whole,
 };
 
 /// Small by nature: a row per node, day or counter; and `held`, which is never more than nodes have in memory.
@@ -257,7 +257,7 @@ fn fixed() -> Vec<&'static str> {
     [&traffic[..], &of_nodes(), &of_sweeps(), &of_nouns()].concat()
 }
 
-fn of_nodes() -> [&'static str; 14] {
+fn of_nodes() -> [&'static str; 29] {
     [
         nodes::NEXT_FENCE,
         nodes::RENEW,
@@ -267,16 +267,31 @@ fn of_nodes() -> [&'static str; 14] {
         nodes::FREE,
         follow::NEXT_REVISION,
         follow::REVISION,
+        follow::LOOK,
         follow::PRUNED,
         follow::TELL,
         follow::SINCE,
         follow::PRUNE,
         days::KNOWN,
         days::OLDEST,
+        whole::TELL_STEP,
+        whole::FORGET_STEPS,
+        whole::LIVING,
+        whole::STEPS,
+        told::LISTENING,
+        told::TELL_ATTEMPTS,
+        told::TELL_CHANGED,
+        told::SINCE,
+        told::LATEST,
+        told::FIRST,
+        told::PRUNE,
+        told::HOLD,
+        told::RAISE,
+        told::LEAVE_OUT,
     ]
 }
 
-fn of_sweeps() -> [&'static str; 10] {
+fn of_sweeps() -> [&'static str; 11] {
     [
         maintenance::EXPIRED_ANSWERS,
         maintenance::EXPIRED_QUEUED,
@@ -288,6 +303,7 @@ fn of_sweeps() -> [&'static str; 10] {
         tallies::TAKE_OLD_MINUTES,
         tallies::EXPIRED,
         tallies::DELETE,
+        told::EXPIRED,
     ]
 }
 

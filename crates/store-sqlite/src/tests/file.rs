@@ -29,7 +29,8 @@ async fn a_data_directory_is_used_by_one_store_at_a_time() {
 async fn another_master_key_is_refused_and_the_right_one_still_opens() {
     let World { store, dir, .. } = World::new();
     store.close().await;
-    let wrong = Settings { data_dir: dir.path().to_owned(), vault: vault([8; 32]) };
+    let wrong =
+        Settings { data_dir: dir.path().to_owned(), vault: vault([8; 32]), node_name: "node".to_owned() };
     assert!(matches!(SqliteStore::open(wrong, NOW), Err(OpenError::WrongMasterKey)));
     assert!(open(dir.path()).is_ok());
 }

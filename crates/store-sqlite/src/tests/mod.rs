@@ -36,7 +36,10 @@ fn vault(key: [u8; 32]) -> Vault {
 }
 
 fn open(data_dir: &Path) -> Result<Arc<SqliteStore>, OpenError> {
-    SqliteStore::open(Settings { data_dir: data_dir.to_owned(), vault: vault(KEY) }, NOW)
+    SqliteStore::open(
+        Settings { data_dir: data_dir.to_owned(), vault: vault(KEY), node_name: "node".to_owned() },
+        NOW,
+    )
 }
 
 /// A store in a directory that lasts as long as it, and ids for it.

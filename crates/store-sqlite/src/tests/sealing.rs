@@ -17,7 +17,8 @@ fn both() -> Vault {
 }
 
 fn opens(dir: &Path, vault: Vault) -> Result<(), OpenError> {
-    SqliteStore::open(Settings { data_dir: dir.to_owned(), vault }, NOW).map(drop)
+    SqliteStore::open(Settings { data_dir: dir.to_owned(), vault, node_name: "node".to_owned() }, NOW)
+        .map(drop)
 }
 
 /// How often a value sealed under `key` begins in the files: version and key id are five bytes.

@@ -6,13 +6,13 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use crate::feed::{Feed, Happened};
+use crate::feed::{Feed, Happened, Numbering};
 use crate::healths::{HealthNote, Healths};
 use crate::known::Known;
 use crate::routes::Routes;
 use domain::api_key::ApiKey;
 use domain::endpoint::Endpoint;
-use domain::id::{ApiKeyId, EndpointId, SessionId};
+use domain::id::{ApiKeyId, SessionId};
 use domain::session::Session;
 use domain::time::Timestamp;
 use parking_lot::RwLock;
@@ -30,6 +30,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Of one node among several: each appends to its feed what all were told.
+    pub fn of_a_node() -> Self {
+        Self { feed: Arc::new(Feed::new(Numbering::OfAll)), ..Self::default() }
+    }
+
     /// Whoever listens hears of it.
     pub fn put_endpoint(&self, endpoint: Arc<Endpoint>) {
         self.routes.change(|table| table.put_endpoint(Arc::clone(&endpoint)));
@@ -39,11 +44,6 @@ impl Memory {
     pub fn put_health(&self, note: HealthNote) {
         let id = note.endpoint_id;
         self.healths.put(note);
-        self.tell_of(id);
-    }
-
-    /// Its health was changed by another node.
-    pub fn tell_of(&self, id: EndpointId) {
         self.routes.endpoint(id).into_iter().for_each(|endpoint| self.tell(endpoint));
     }
 

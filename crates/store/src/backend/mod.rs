@@ -2,6 +2,7 @@
 //! holds, how a change is told to the audit log.
 //! It knows no SQL but the comparisons of a listing, asks nobody, and decides nothing that `domain` decides.
 
+pub mod alone;
 pub mod changes;
 pub mod codec;
 pub mod columns;

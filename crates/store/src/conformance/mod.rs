@@ -24,6 +24,7 @@ pub mod event_lists;
 pub mod health;
 pub mod histories;
 pub mod maintenance;
+pub mod nodes;
 pub mod once;
 pub mod publishing;
 pub mod recording;
@@ -299,6 +300,11 @@ macro_rules! conformance_suite {
                 what_is_written_while_a_rotation_runs_is_under_the_new_key,
                 what_was_resealed_is_not_resealed_again,
                 a_used_idempotency_key_changes_no_master_key,
+            }
+            nodes {
+                every_process_that_lives_is_listed_with_what_it_counted,
+                steps_that_are_too_old_to_be_shown_are_forgotten,
+                who_listens_at_one_process_hears_of_changes_at_another,
             }
             maintenance {
                 what_is_older_than_the_horizon_goes_and_the_rest_stays,

@@ -23,7 +23,7 @@ const SERIES: Series[] = [
 export function SystemPage() {
   const { data, error, isPending, refetch } = useQuery(systemQuery);
   return (
-    <Page title="System" top={<Trail here="System" />} intro="This server, now.">
+    <Page title="System" top={<Trail here="System" />} intro="This server, now: all its nodes together.">
       {isPending && <Loading what="the system's state" />}
       {error && <ProblemNote error={error} retry={() => void refetch()} />}
       {data === null && (
@@ -53,10 +53,11 @@ function State({ state }: { state: SystemState }) {
   const points = useMemo(() => pointsOf(state), [state]);
   return (
     <>
-      <dl className="card grid grid-cols-2 gap-4 p-4 sm:grid-cols-3 lg:grid-cols-5">
+      <dl className="card grid grid-cols-2 gap-4 p-4 sm:grid-cols-3 lg:grid-cols-6">
         <Stat label="Accepted" value={rate(state.acceptedPerSecond)} />
         <Stat label="Delivered" value={rate(state.deliveredPerSecond)} />
         <Stat label="Failed" value={rate(state.failedPerSecond)} />
+        <Stat label="In flight" value={count(state.inFlight)} note="attempts running" />
         <Stat label="Waiting" value={count(state.waiting)} note="deliveries not finished" />
         <Stat label="Oldest waiting" value={state.oldestWaitingAt ? <Ago at={state.oldestWaitingAt} /> : 'none'} />
       </dl>
@@ -70,11 +71,32 @@ function State({ state }: { state: SystemState }) {
         <Card title="Store">
           <Facts rows={[['Kind', STORES[state.store.kind] ?? state.store.kind], ['Size', bytes(state.store.sizeBytes)], ['Events are kept', `${state.store.retentionDays} days`]]} />
         </Card>
-        <Card title="Nodes">
-          <Facts rows={state.nodes.map((node) => [node.id, <span key={node.id}>{node.version}, since <Time at={node.startedAt} dated /></span>] as const)} />
+        <Card title="Nodes" padded={false}>
+          <Nodes state={state} />
         </Card>
       </div>
     </>
+  );
+}
+
+function Nodes({ state }: { state: SystemState }) {
+  return (
+    <ul>
+      {state.nodes.map((node) => (
+        <li key={node.id} className="flex flex-wrap items-baseline gap-x-3 gap-y-1 border-b border-line px-4 py-2.5 last:border-0">
+          <span className="min-w-0 flex-1 basis-60">
+            <span className="font-medium [overflow-wrap:anywhere]">{node.name}</span>
+            {node.id === state.answeredBy && state.nodes.length > 1 && <span className="text-soft"> (this one)</span>}
+            <span className="block text-sm text-soft">
+              {node.version}, since <Time at={node.startedAt} />, heard of <Ago at={node.renewedAt} />
+            </span>
+          </span>
+          <span className="text-right text-sm text-soft">
+            {rate(node.acceptedPerSecond)} accepted, {rate(node.deliveredPerSecond)} delivered, {count(node.inFlight)} in flight
+          </span>
+        </li>
+      ))}
+    </ul>
   );
 }
 
