@@ -88,7 +88,7 @@ function Nodes({ state }: { state: SystemState }) {
             <span className="font-medium [overflow-wrap:anywhere]">{node.name}</span>
             {node.id === state.answeredBy && state.nodes.length > 1 && <span className="text-soft"> (this one)</span>}
             <span className="block text-sm text-soft">
-              {node.version}, since <Time at={node.startedAt} />, heard of <Ago at={node.renewedAt} />
+              {node.version}, since <Time at={node.startedAt} dated />, heard of <Ago at={node.renewedAt} />
             </span>
           </span>
           <span className="text-right text-sm text-soft">
