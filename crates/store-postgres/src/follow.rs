@@ -15,7 +15,7 @@ use domain::limits::{DATABASE_CALL_MS_MAX, FOLLOW_MS};
 use domain::location::{AppId, LocationId};
 use store::backend::memory::Memory;
 use store::vault::Vault;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_postgres::AsyncMessage;
 
 use crate::fault::Fault;
@@ -141,12 +141,18 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 
 async fn listen(shared: &Shared) -> Result<Session, Fault> {
     let (hint, node) = (Arc::clone(&shared.follower.hint), Arc::clone(&shared.node));
-    let told = move |message| match message {
-        AsyncMessage::Notification(told) if told.channel() == LEFT_CHANNEL => node.more_is_due(),
-        AsyncMessage::Notification(_) => hint.notify_one(),
-        _ => {}
-    };
-    let session = shared.pool.target().connect_telling(told).await?;
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let session = shared.pool.target().connect_telling(Some(told)).await?;
+    // Ends with the connection.
+    tokio::spawn(async move {
+        while let Some(message) = heard.recv().await {
+            match message {
+                AsyncMessage::Notification(told) if told.channel() == LEFT_CHANNEL => node.more_is_due(),
+                AsyncMessage::Notification(_) => hint.notify_one(),
+                _ => {}
+            }
+        }
+    });
     session.run(&format!("listen {CHANNEL}; listen {LEFT_CHANNEL}")).await?;
     Ok(session)
 }
