@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bench;
+mod bounds;
 mod canary;
 mod command_line;
 mod database;
 mod disk;
+mod encrypted;
 #[cfg(target_os = "linux")]
 mod footprint;
 mod hanging;
@@ -20,3 +22,4 @@ mod site;
 mod starts;
 mod stops;
 mod street;
+mod wire;
