@@ -70,12 +70,30 @@ impl Postgres {
     /// until the standby has it too.
     pub fn standby(&self) -> Self {
         let dir = new_dir();
-        let (at, of) = (dir.path().join("cluster"), self.dir.path().join("cluster"));
-        let output = Command::new(SCRIPT).arg("standby").arg(at).arg(of).output();
-        let url = text_of(output.expect("bash is on this machine"), "throwaway-postgres standby");
+        let url = script_of("standby", &dir.path().join("cluster"), Some(&self.dir.path().join("cluster")));
+        self.wait_for_standbys();
+        Self { dir, url }
+    }
+
+    /// One that was crashed begins again as the standby of another, at its own address.
+    pub fn follow(&self, other: &Self) {
+        script_of("standby", &self.dir.path().join("cluster"), Some(&other.dir.path().join("cluster")));
+        other.wait_for_standbys();
+    }
+
+    fn wait_for_standbys(&self) {
         self.sql("alter system set synchronous_standby_names = '*'");
         self.sql("select pg_reload_conf()");
-        Self { dir, url }
+    }
+
+    /// Takes connections from this network too. Restarts it.
+    pub fn open_to(&self, network: &str) {
+        self.sql("alter system set listen_addresses = '*'");
+        let rules = self.dir.path().join("cluster/data/pg_hba.conf");
+        let mut file = File::options().append(true).open(rules).expect("the rules are there");
+        writeln!(file, "host all all {network} trust").expect("the file is ours");
+        self.crash();
+        self.start();
     }
 
     /// What was a standby may be written.
@@ -288,7 +306,11 @@ fn with_database(url: &str, name: &str) -> String {
 }
 
 fn script(verb: &str, dir: &Path) -> String {
-    let output = Command::new(SCRIPT).arg(verb).arg(dir).output().expect("bash is on this machine");
+    script_of(verb, dir, None)
+}
+
+fn script_of(verb: &str, dir: &Path, of: Option<&Path>) -> String {
+    let output = Command::new(SCRIPT).arg(verb).arg(dir).args(of).output().expect("bash is on this machine");
     text_of(output, &format!("throwaway-postgres {verb}"))
 }
 

@@ -178,11 +178,16 @@ async fn a_node_lives_with_the_connections_that_it_has_when_others_hold_the_rest
 }
 
 pub(crate) async fn endpoint_on_all(apis: &[Client], receiver: &Receiver) {
-    endpoint(&apis[0], LOCATION, &receiver.url("/hook")).await;
+    endpoint_at_all(apis, &receiver.url("/hook"), 1).await;
+}
+
+/// The last of `count`, known to every node.
+pub(crate) async fn endpoint_at_all(apis: &[Client], url: &str, count: usize) {
+    endpoint(&apis[0], LOCATION, url).await;
     for api in apis {
         eventually("the endpoint on every node", || async {
             let listed = api.get("/v1/endpoints").await.expect(200);
-            (listed["data"].as_array().unwrap().len() == 1).then_some(())
+            (listed["data"].as_array().unwrap().len() == count).then_some(())
         })
         .await;
     }

@@ -74,7 +74,9 @@ impl Ledger {
     pub(crate) async fn publish_telling(&self, api: &Client, told: &mut Told) -> bool {
         let payload = contact(LOCATION, self.next.fetch_add(1, Ordering::Relaxed)).to_string();
         let at = Instant::now();
-        let answered = api.try_send(http::Method::POST, "/v1/events", payload).await;
+        let asking = api.try_send(http::Method::POST, "/v1/events", payload);
+        let silence = Err("no answer".to_owned());
+        let answered = tokio::time::timeout(ANSWER, asking).await.unwrap_or(silence);
         told.slowest = told.slowest.max(at.elapsed());
         match answered {
             Ok(answered) if answered.status.as_u16() == 202 => {

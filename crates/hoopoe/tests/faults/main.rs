@@ -5,6 +5,8 @@
 mod bench;
 mod bounds;
 mod canary;
+#[cfg(target_os = "linux")]
+mod cluster;
 mod command_line;
 mod database;
 mod disk;

@@ -20,8 +20,11 @@ pub(crate) fn node(database: &Database) -> Program {
 }
 
 pub(crate) fn node_at(database_url: &str) -> Program {
-    binary()
-        .args(["serve", "--dev", "--listen", "127.0.0.1:0"])
+    node_at_with(binary().args(["serve", "--dev", "--listen", "127.0.0.1:0"]), database_url)
+}
+
+pub(crate) fn node_at_with(command: Program, database_url: &str) -> Program {
+    command
         .env("HOOPOE_DATABASE_URL", database_url)
         .env("HOOPOE_MASTER_KEY", MASTER_KEY)
         .env("HOOPOE_PLATFORM_KEY", KEY)
