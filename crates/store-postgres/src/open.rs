@@ -206,7 +206,7 @@ fn one_by_one(all: &Config) -> Vec<Config> {
     (0..all.get_hosts().len().max(all.get_hostaddrs().len()).max(1)).map(of_host).collect()
 }
 
-/// Takes `sslrootcert`, which the client library does not know, out of the URL.
+/// Takes `sslrootcert`, which the client library does not know, out of the URL, and calls `verify-full` what it is here.
 fn without_roots(url: &str) -> (String, Option<PathBuf>) {
     let Some((base, options)) = url.split_once('?') else { return (url.to_owned(), None) };
     let mut roots = None;
@@ -217,7 +217,8 @@ fn without_roots(url: &str) -> (String, Option<PathBuf>) {
         }
         None => true,
     });
-    let others: Vec<_> = others.collect();
+    let named = |option| if option == "sslmode=verify-full" { "sslmode=require" } else { option };
+    let others: Vec<_> = others.map(named).collect();
     (if others.is_empty() { base.to_owned() } else { format!("{base}?{}", others.join("&")) }, roots)
 }
 
@@ -330,6 +331,10 @@ mod tests {
         let (rest, roots) = without_roots(url);
         assert_eq!(rest, "postgres://u@h/d?sslmode=require&connect_timeout=3");
         assert_eq!(roots.as_deref(), Some(Path::new("/etc/ca.pem")));
+        assert_eq!(
+            without_roots("postgres://u@h/d?sslmode=verify-full").0,
+            "postgres://u@h/d?sslmode=require"
+        );
         assert_eq!(without_roots("postgres://u@h/d?sslrootcert=x").0, "postgres://u@h/d");
         assert_eq!(without_roots("postgres://u@h/d"), ("postgres://u@h/d".to_owned(), None));
     }

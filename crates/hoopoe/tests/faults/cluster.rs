@@ -87,7 +87,7 @@ fn moment() -> usize {
 
 /// Of any three in a row each comes once, in an order of chance.
 fn fault_of(seed: u64, round: u64) -> Fault {
-    let mut kinds = vec![Fault::NodeKilled, Fault::NetworkCut, Fault::PrimaryKilled];
+    let mut kinds = [Fault::NodeKilled, Fault::NetworkCut, Fault::PrimaryKilled];
     let chance = random(seed.wrapping_add(round / 3)) as usize;
     kinds.rotate_left(chance % 3);
     if chance / 3 % 2 == 1 {

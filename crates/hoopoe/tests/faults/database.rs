@@ -85,6 +85,34 @@ async fn after_a_failover_to_a_synchronous_standby_nothing_acknowledged_is_lost(
     must_have_kept_its_place(&[one, two]);
 }
 
+/// PostgreSQL lets a commit wait for ever then, also when nobody awaits its answer any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_that_wait_for_a_standby_that_is_gone_do_not_pile_up() {
+    let (primary, receiver, ledger) = (Postgres::own(), Receiver::start().await, Ledger::default());
+    // Longer there than the database, which could not be dropped without it.
+    let standby = primary.standby();
+    let database = Arc::new(primary.database());
+    let hoopoe = node(&database).start().await;
+    let apis = [api(&hoopoe)];
+    endpoint(&apis[0], LOCATION, &receiver.url("/hook")).await;
+    let bounds = Bounds::watch(&database, &[primary.address()], &apis);
+    let load = ledger.insist(&apis, PUBLISHERS);
+    ledger.wait_for(ACKNOWLEDGED).await;
+    standby.crash();
+    must_be_told_to_come_again(&apis[0], 0).await;
+    standby.start();
+    let at = Instant::now();
+    ledger.wait_for(ledger.acknowledged() + ACKNOWLEDGED).await;
+    let recovered = at.elapsed();
+    let told = load.stop().await;
+    until_all_are_finished(&apis[0]).await;
+    println!("publishing again {recovered:?} after the standby is back, {told:?}");
+    told.must_be_right();
+    assert!(told.refused > 0 && recovered < RECOVERY, "{recovered:?}");
+    assert_eq!(ledger.missing(&receiver), Vec::<String>::new());
+    bounds.must_hold().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_database_may_not_be_written_publishers_wait() {
     let (server, receiver, ledger) = (Postgres::own(), Receiver::start().await, Ledger::default());

@@ -42,6 +42,10 @@ async fn a_database_is_trusted_by_its_authority_and_its_name_alone() {
     let counts = database.sql(in_the_clear);
     assert!(counts.ends_with("|0") && !counts.starts_with("0|"), "{counts}");
 
+    drop(hoopoe);
+    let full = url("right.pem").replace("require", "verify-full");
+    node_at(&full).start().await;
+
     let (certificate, key) = right.certificate_for("db.example.com");
     server.encrypt(&certificate, &key);
     let said = refusal(url("right.pem")).await;

@@ -15,7 +15,7 @@ use crate::site::{LOCATION, api, contact, endpoint, until_all_are_finished};
 
 const PUBLISHERS: usize = 8;
 const ACKNOWLEDGED: usize = 300;
-const ROUND_TRIP: Duration = Duration::from_millis(400);
+const ROUND_TRIP: Duration = Duration::from_millis(300);
 /// Of another location, so that the load and the one delivery that matters are strangers.
 const OTHER: &str = "Zk3nTq81LmPw0aXv5RyB";
 
@@ -32,11 +32,11 @@ async fn a_database_that_is_far_away_slows_a_node_down_and_breaks_nothing() {
     ledger.wait_for(ACKNOWLEDGED).await;
     proxy.slow_down(ROUND_TRIP);
     let at = Instant::now();
-    ledger.wait_for(ledger.acknowledged() + 5 * PUBLISHERS).await;
+    ledger.wait_for(ledger.acknowledged() + 2 * PUBLISHERS).await;
     let slow = at.elapsed();
     // New connections over it, too.
     proxy.cut();
-    ledger.wait_for(ledger.acknowledged() + PUBLISHERS).await;
+    ledger.wait_for(ledger.acknowledged() + 1).await;
     proxy.slow_down(Duration::ZERO);
     let at = Instant::now();
     ledger.wait_for(ledger.acknowledged() + ACKNOWLEDGED).await;
@@ -44,7 +44,7 @@ async fn a_database_that_is_far_away_slows_a_node_down_and_breaks_nothing() {
     until_all_are_finished(&apis[0]).await;
     println!(
         "{} publications in {slow:?} at {ROUND_TRIP:?} a round trip, finished {:?} after, {told:?}",
-        5 * PUBLISHERS,
+        2 * PUBLISHERS,
         at.elapsed()
     );
     told.must_be_right();
