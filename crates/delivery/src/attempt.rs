@@ -57,6 +57,9 @@ async fn deliver(core: &Arc<Core>, start: Start) {
     let slot = Slot::new(core, start.delivery);
     let id = slot.delivery.endpoint_id;
     core.refill(id, start.refill);
+    if !core.store.may_send(slot.delivery.claim) {
+        return slot.release(core.clock.now());
+    }
     let prepared = match core.standing(id) {
         Standing::Enabled(endpoint) => {
             let kept = start.prepared.filter(|prepared| Arc::ptr_eq(&prepared.endpoint, &endpoint));

@@ -26,7 +26,7 @@ use crate::sweep::Chore;
 const GATHER: Duration = Duration::from_millis(RECORD_WAIT_MS as u64);
 /// While the store cannot write: from here, doubled up to there.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// A single outcome that the store keeps refusing for a fault of its own is given up after so many tries.
 const FAULTS_MAX: u32 = 3;
 

@@ -179,22 +179,40 @@ pub const COMMIT_GATHER_MS_MAX: u64 = 10;
 pub const COMMIT_INTERVAL_MS_MIN: u64 = 2;
 pub const COMMIT_COMPANY: usize = 8;
 pub const RETENTION_DAYS_DEFAULT: u32 = 30;
-/// A claim outlives the attempt that it is for by this much, milliseconds.
-pub const LEASE_MARGIN_MS: i64 = 20_000;
-/// How long a claim holds without a word from its holder, milliseconds.
-pub const LEASE_MS: i64 = ATTEMPT_TIMEOUT_MS + LEASE_MARGIN_MS;
 
-/// How far a node's clock may be from the database's at its start, milliseconds.
+// Several nodes on one database
+/// How far a node's clock may be from the database's at its start, milliseconds: what one node puts off is due by another's clock.
 pub const CLOCK_SKEW_MS_MAX: i64 = 5_000;
-/// A node renews its lease so often, milliseconds.
-pub const LEASE_RENEWAL_MS: i64 = LEASE_MS / 6;
-/// Connections to a database server, of one node, beside the one that listens.
+/// A node shows so often that it lives, and looks whether the others do, milliseconds.
+pub const BEAT_MS: i64 = 1_000;
+/// For one beat and its look, milliseconds.
+pub const BEAT_CALL_MS_MAX: u64 = 2_000;
+/// A node that could not show for so long that it lives starts no attempt and begins no transaction before it has, milliseconds.
+pub const NODE_DOUBT_MS: i64 = 3_000;
+/// Looks that lie further apart than this are no watch, milliseconds: it begins anew, so that nobody is held for dead because
+/// the database was away.
+pub const WATCH_GAP_MS_MAX: i64 = 3_000;
+/// Who watched another node without a gap and saw no beat for so long takes over what it holds, milliseconds.
+pub const NODE_SILENCE_MS: i64 = 6_000;
+/// From a node's death until its deliveries are others', milliseconds.
+pub const TAKEOVER_MS_MAX: i64 = 10_000;
+/// A node looks so often after what was left over, milliseconds.
+pub const UPKEEP_MS: i64 = 5_000;
+/// Connections to a database server, of one node, beside the two that listen and beat.
 pub const DATABASE_CONNECTIONS_MAX: usize = 16;
 /// For a free one of these, for a new one, for a lock of somebody else's row, and for a whole call, milliseconds.
 pub const DATABASE_WAIT_MS_MAX: u64 = 3_000;
 pub const DATABASE_CONNECT_MS_MAX: u64 = 3_000;
 pub const DATABASE_LOCK_MS_MAX: u64 = 5_000;
 pub const DATABASE_CALL_MS_MAX: u64 = 10_000;
+/// A transaction of which the server hears nothing for so long is given up by it, milliseconds: with it go the locks on what its
+/// node held.
+pub const DATABASE_IDLE_MS_MAX: i64 = 5_000;
+/// Where several servers are named, each next one is tried so much after the one before, milliseconds.
+pub const DATABASE_NEXT_HOST_MS: u64 = 300;
+/// A publication waits so long for its turn, and for a database server to store it, milliseconds: then its publisher is told.
+pub const PUBLISH_WAIT_MS_MAX: u64 = 4_000;
+pub const PUBLISH_STORE_MS_MAX: u64 = 6_000;
 /// A node asks so often what others have changed, milliseconds; it is told sooner where the database can.
 pub const FOLLOW_MS: u64 = 500;
 /// Changes that are kept for nodes that did not hear of them; whoever missed more reads everything anew.
@@ -205,8 +223,18 @@ pub const PUBLISH_BATCH_CALLS_MAX: usize = 1_024;
 pub const PUBLISH_BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = assert!(EVENT_BYTES_MAX <= BATCH_BYTES_MAX);
-// A node that is slow to renew, by a clock that goes wrong both ways, has not lost its lease.
-const _: () = assert!(2 * LEASE_RENEWAL_MS + 2 * CLOCK_SKEW_MS_MAX <= LEASE_MARGIN_MS);
+// The last beat is seen a beat late, and its absence too; the rest is for the taking over.
+const _: () = assert!(NODE_SILENCE_MS + 2 * BEAT_MS + 2_000 <= TAKEOVER_MS_MAX);
+// A slow look is no gap, and neither is one that failed at once.
+const _: () = assert!(BEAT_CALL_MS_MAX as i64 <= WATCH_GAP_MS_MAX && 2 * BEAT_MS < WATCH_GAP_MS_MAX);
+const _: () = assert!(2 * WATCH_GAP_MS_MAX <= NODE_SILENCE_MS);
+// A node whose connection broke has time to make another and to beat.
+const _: () = assert!(BEAT_MS + (DATABASE_CONNECT_MS_MAX + BEAT_CALL_MS_MAX) as i64 <= NODE_SILENCE_MS);
+// It gives up sending before anybody takes over.
+const _: () =
+    assert!(BEAT_MS + (BEAT_CALL_MS_MAX as i64) <= NODE_DOUBT_MS && NODE_DOUBT_MS < NODE_SILENCE_MS);
+const _: () = assert!(DATABASE_IDLE_MS_MAX < NODE_SILENCE_MS);
+const _: () = assert!(PUBLISH_WAIT_MS_MAX + PUBLISH_STORE_MS_MAX <= DATABASE_CALL_MS_MAX);
 const _: () =
     assert!(DATABASE_LOCK_MS_MAX < DATABASE_CALL_MS_MAX && DATABASE_CONNECT_MS_MAX < DATABASE_CALL_MS_MAX);
 const _: () = assert!(2 * FOLLOW_MS <= 1_000);
@@ -228,7 +256,6 @@ const _: () =
     assert!(SESSION_SECONDS_MIN <= SESSION_SECONDS_DEFAULT && SESSION_SECONDS_DEFAULT <= SESSION_SECONDS_MAX);
 const _: () = assert!(FAILED_SIGN_INS_PER_ADDRESS / FAILED_SIGN_INS_TOKEN_SHARE > 1);
 const _: () = assert!(GRACE_SECONDS_DEFAULT <= GRACE_SECONDS_MAX);
-const _: () = assert!(LEASE_MS > ATTEMPT_TIMEOUT_MS + RECORD_WAIT_MS);
 const _: () = assert!(CIRCUIT_TIMEOUTS <= CIRCUIT_FAILURES);
 // So that a run of failures that may end an endpoint is kept by the store, which keeps it once the circuit opens.
 const _: () = assert!(CIRCUIT_FAILURES <= FAILING_ATTEMPTS_MIN);

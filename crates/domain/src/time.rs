@@ -78,6 +78,14 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
     /// Resolves when this clock has reached `at`; at once when it has already.
     fn sleep_until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
+    /// Milliseconds since some moment, of a clock that nobody sets: for spans that must not change with the time of day.
+    fn steady_ms(&self) -> i64 {
+        self.now().as_millis()
+    }
+    /// By that clock.
+    fn sleep_ms(&self, ms: i64) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        self.sleep_until(self.now().plus_millis(ms))
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The system's clock: the only place where the product asks for the time.
 
 use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use domain::time::{Clock, Timestamp};
 
@@ -32,6 +33,16 @@ impl Clock for SystemClock {
             }
         })
     }
+
+    fn steady_ms(&self) -> i64 {
+        static BEGAN: OnceLock<Instant> = OnceLock::new();
+        let elapsed = BEGAN.get_or_init(Instant::now).elapsed();
+        i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn sleep_ms(&self, ms: i64) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        Box::pin(tokio::time::sleep(Duration::from_millis(ms.try_into().unwrap_or(0))))
+    }
 }
 
 #[cfg(test)]
@@ -44,5 +55,8 @@ mod tests {
         SystemClock.sleep_until(at).await;
         assert!(SystemClock.now() >= at);
         SystemClock.sleep_until(Timestamp::from_millis(0)).await;
+        let before_ms = SystemClock.steady_ms();
+        SystemClock.sleep_ms(5).await;
+        assert!(SystemClock.steady_ms() >= before_ms + 5);
     }
 }

@@ -13,16 +13,16 @@ create table counters (
 );
 insert into counters (name, value) values ('revision', 0), ('pruned', 0), ('fence', 0), ('days', 0), ('sweep', 0);
 
--- The processes that serve. What a process holds hangs on its row: when `lease_until` has passed, any other may take it over.
--- A process that comes back gets another `fence`.
+-- The processes that serve. What a process holds hangs on its row: when its `beat` stands still, any other may remove the row
+-- and take it over. A process that comes back gets another `fence`.
 create table nodes (
-    fence       bigint primary key,
+    fence      bigint primary key,
     -- No two that live have the same: their ids are told apart by it.
-    slot        smallint not null unique,
-    name        text not null,
-    version     text not null,
-    started_at  bigint not null,
-    lease_until bigint not null
+    slot       smallint not null unique,
+    name       text not null,
+    version    text not null,
+    started_at bigint not null,
+    beat       bigint not null
 );
 
 -- What nodes keep in memory and somebody has changed, in the order of the commits: whoever changes such a thing holds the

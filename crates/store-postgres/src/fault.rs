@@ -11,6 +11,8 @@ pub(crate) enum Fault {
     /// The caller asked for what cannot be; nothing is wrong with the store.
     Refused(StoreError),
     Sql(tokio_postgres::Error),
+    /// No connection came about; says why.
+    Connect(tokio_postgres::Error),
     /// The database cannot be asked right now; says why.
     Away(&'static str),
     /// A row was to be written to a day that has no partitions any more, or not yet.
@@ -59,9 +61,14 @@ impl Fault {
             Self::Sql(error) => {
                 !error.is_closed() && error.as_db_error().is_some_and(|told| !is_ending(told.code()))
             }
-            Self::Away(_) => false,
+            Self::Away(_) | Self::Connect(_) => false,
             Self::Refused(_) | Self::NoSuchDay | Self::Damaged(_) | Self::Vault(_) => true,
         }
+    }
+
+    /// Whether the server has no connection left.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Connect(error) if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS))
     }
 
     /// Whether the transaction did nothing and may succeed if it is run again at once: two that stood in each other's way.
@@ -77,7 +84,7 @@ impl Fault {
             Self::Sql(error) => {
                 error.code().is_some_and(|code| matches!(&code.code()[..2], "21" | "22" | "23"))
             }
-            Self::Away(_) => false,
+            Self::Away(_) | Self::Connect(_) => false,
             Self::Refused(_) | Self::NoSuchDay | Self::Damaged(_) | Self::Vault(_) => true,
         }
     }
@@ -87,8 +94,13 @@ impl Fault {
         match self {
             Self::Refused(error) => error,
             Self::Away(why) => unavailable(why),
+            Self::Connect(error) => {
+                let why = reason(&error).filter(|_| error.code().is_some());
+                let why = why.unwrap_or("no connection to the database came about");
+                StoreError::Unavailable { reason: format!("{why} ({})", in_full(&error)) }
+            }
             Self::Sql(error) => match reason(&error) {
-                Some(why) => StoreError::Unavailable { reason: format!("{why} ({error})") },
+                Some(why) => StoreError::Unavailable { reason: format!("{why} ({})", in_full(&error)) },
                 None => StoreError::Internal { doing, source: error.into() },
             },
             Self::NoSuchDay => StoreError::Internal { doing, source: DayMissing.into() },
@@ -96,6 +108,20 @@ impl Fault {
             Self::Vault(fault) => StoreError::Internal { doing, source: fault.into() },
         }
     }
+}
+
+/// With what lies behind it, such as what is wrong with a certificate.
+fn in_full(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(behind) = source {
+        let told = behind.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
+        }
+        source = behind.source();
+    }
+    text
 }
 
 /// A sentence for a state that may pass; `None` for a fault of ours.
@@ -107,6 +133,10 @@ fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
     match code.code().get(..2)? {
         "08" => Some("the connection to the database broke"),
         "25" if *code == SqlState::READ_ONLY_SQL_TRANSACTION => Some("the database may not be written"),
+        "25" if *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {
+            Some("this node stood still and the database gave its transaction up")
+        }
+        "28" => Some("the database does not let this user in"),
         "40" => Some("the transaction collided with others"),
         "53" => Some("the database has no room or no connection left"),
         "55" => Some("the database is busy"),
@@ -116,8 +146,12 @@ fn reason(error: &tokio_postgres::Error) -> Option<&'static str> {
     }
 }
 
-/// Whether the server ends the connection with this.
+/// Whether the server ends the connection with this, or it leads to one that others have taken the place of.
 fn is_ending(code: &SqlState) -> bool {
+    if *code == SqlState::READ_ONLY_SQL_TRANSACTION || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT
+    {
+        return true;
+    }
     matches!(code.code().get(..2), Some("08" | "57" | "58")) && *code != SqlState::QUERY_CANCELED
 }
 

@@ -15,7 +15,7 @@ use domain::limits::{DATABASE_CALL_MS_MAX, FOLLOW_MS};
 use domain::location::{AppId, LocationId};
 use store::backend::memory::Memory;
 use store::vault::Vault;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_postgres::AsyncMessage;
 
 use crate::fault::Fault;
@@ -28,7 +28,7 @@ pub(crate) const NEXT_REVISION: &str = "update counters set value = value + 1 wh
 pub(crate) const REVISION: &str = "select value from counters where name = 'revision'";
 /// The revision, and how many nodes live.
 pub(crate) const LOOK: &str = "select (select value from counters where name = 'revision'), \
-    (select count(*) from nodes where lease_until >= $1)";
+    (select count(*) from nodes)";
 pub(crate) const PRUNED: &str = "select value from counters where name = 'pruned'";
 pub(crate) const TELL: &str = "insert into changes (revision, place, kind, id) \
     select $1, place, kind, id from unnest($2::smallint[], $3::text[]) with ordinality as u (kind, id, place)";
@@ -162,12 +162,18 @@ async fn hear(shared: &Shared) -> Result<(), Fault> {
 
 async fn listen(shared: &Shared) -> Result<Session, Fault> {
     let (hint, node) = (Arc::clone(&shared.follower.hint), Arc::clone(&shared.node));
-    let told = move |message| match message {
-        AsyncMessage::Notification(told) if told.channel() == LEFT_CHANNEL => node.more_is_due(),
-        AsyncMessage::Notification(_) => hint.notify_one(),
-        _ => {}
-    };
-    let session = shared.pool.target().connect_telling(told).await?;
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let session = shared.pool.target().connect_telling(Some(told)).await?;
+    // Ends with the connection.
+    tokio::spawn(async move {
+        while let Some(message) = heard.recv().await {
+            match message {
+                AsyncMessage::Notification(told) if told.channel() == LEFT_CHANNEL => node.more_is_due(),
+                AsyncMessage::Notification(_) => hint.notify_one(),
+                _ => {}
+            }
+        }
+    });
     session.run(&format!("listen {CHANNEL}; listen {LEFT_CHANNEL}")).await?;
     Ok(session)
 }
@@ -175,7 +181,7 @@ async fn listen(shared: &Shared) -> Result<Session, Fault> {
 /// Brings memory up to the latest revision.
 pub(crate) async fn catch_up(shared: &Shared) -> Result<(), Fault> {
     let session = shared.pool.get().await?;
-    let row = session.find(LOOK, &[&shared.clock.now().as_millis()]).await?;
+    let row = session.find(LOOK, &[]).await?;
     let row = row.ok_or(Fault::Damaged("counter of revisions"))?;
     let latest = row.get::<_, Option<i64>>(0).ok_or(Fault::Damaged("counter of revisions"))?;
     let living = usize::try_from(row.get::<_, i64>(1)).unwrap_or(1).max(1);

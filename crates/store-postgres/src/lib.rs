@@ -1,7 +1,7 @@
 //! The backend for many nodes: PostgreSQL, 15 or later.
 //!
 //! The same files as the traits in `store`, one per noun. Publications join a group commit (`publisher`); what changes memory
-//! goes one after the other over all nodes and is heard of by each (`follow`); what a node holds hangs on its lease (`nodes`).
+//! goes one after the other over all nodes and is heard of by each (`follow`); what a node holds hangs on its beat (`nodes`).
 //! It keeps the traits' promises and decides nothing that `domain` decides. No statement asks the server for the time but the
 //! check of the clock at a start, and nothing needs an advisory lock or a trigger.
 
@@ -37,12 +37,14 @@ mod tls;
 mod told;
 mod tx;
 mod walk;
+mod watch;
 mod whole;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::time::Clock;
 use parking_lot::Mutex;
@@ -64,12 +66,13 @@ pub use crate::open::{OpenError, Settings, SkewCheck, migrate};
 use crate::pool::Pool;
 use crate::publisher::Publisher;
 pub use crate::scratch::{Connected, Scratch, Written};
+use crate::session::Session;
 use crate::stats::Stats;
 pub use crate::stats::StatsView;
 use crate::told::Ears;
 
 /// The store in one PostgreSQL database, as one of its nodes sees it. Dropping it without
-/// [`close`](store::maintenance::Maintenance::close) is a crash: what it holds is taken over when its lease ends.
+/// [`close`](store::maintenance::Maintenance::close) is a crash: what it holds is taken over when its silence was noticed.
 #[derive(Debug, Clone)]
 pub struct PostgresStore {
     shared: Arc<Shared>,
@@ -98,6 +101,22 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Gives up what takes longer than `ms`, and then trusts no connection that lies idle.
+    pub(crate) async fn bounded<T>(
+        &self,
+        ms: u64,
+        why: &'static str,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        match tokio::time::timeout(Duration::from_millis(ms), work).await {
+            Ok(done) => done,
+            Err(_) => {
+                self.pool.distrust_idle();
+                Err(Fault::Away(why))
+            }
+        }
+    }
+
     pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Fault> {
         self.changes.acquire().await.map_err(|_| Fault::Away(CLOSED))
     }
@@ -121,7 +140,7 @@ impl std::fmt::Debug for Shared {
 }
 
 impl PostgresStore {
-    /// Connects, brings the schema up to date, takes over what is left of nodes whose lease has ended, and loads what memory
+    /// Connects, brings the schema up to date, takes over what is left of nodes that are gone, and loads what memory
     /// holds.
     ///
     /// # Errors
@@ -135,11 +154,13 @@ impl PostgresStore {
         self.shared.stats.view(self.shared.pool.idle())
     }
 
-    fn start(shared: Shared, receiver: publisher::Calls) -> Self {
+    /// `session`: for this node's beat.
+    fn start(shared: Shared, receiver: publisher::Calls, session: Session) -> Self {
         let shared = Arc::new(shared);
         let mut tasks = JoinSet::new();
         tasks.spawn(publisher::run(Arc::clone(&shared), receiver));
-        tasks.spawn(nodes::run(Arc::clone(&shared)));
+        tasks.spawn(nodes::run(Arc::clone(&shared), session));
+        tasks.spawn(nodes::keep_up(Arc::clone(&shared)));
         tasks.spawn(follow::run(Arc::clone(&shared)));
         Self { shared, tasks: Arc::new(Mutex::new(tasks)), note: None }
     }

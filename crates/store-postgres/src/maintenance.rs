@@ -1,5 +1,7 @@
 //! Retention in slices, readiness, and closing.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use domain::limits::CHANGES_KEPT_MAX;
 use domain::time::Timestamp;
@@ -82,7 +84,7 @@ impl Maintenance for PostgresStore {
             let error = fault.told("leaving the other nodes");
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "this node did not sign off; what it holds is free when its lease ends"
+                "this node did not sign off; what it holds is free once others have noticed"
             );
         }
         shared.pool.close().await;
@@ -125,7 +127,7 @@ impl PostgresStore {
             session.keep();
             Ok(())
         };
-        crate::tx::on_its_own("removing a day that is old", dropping).await
+        crate::tx::on_its_own(Arc::clone(&self.shared), "removing a day that is old", dropping).await
     }
 }
 

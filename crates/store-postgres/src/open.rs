@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use domain::id::IdSource;
@@ -15,7 +16,7 @@ use store::backend::memory::Memory;
 use store::vault::Vault;
 use tokio::sync::Semaphore;
 use tokio_postgres::Config;
-use tokio_postgres::config::TargetSessionAttrs;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 
 use crate::days::Days;
 use crate::fault::Fault;
@@ -50,7 +51,7 @@ pub struct Settings {
     pub node_name: String,
     /// Those that this process makes ids with: they keep to the node's slot, so that no other node makes the same.
     pub ids: Arc<IdSource>,
-    /// For leases and for the days that are made ahead.
+    /// For the days that are made ahead; and the steady one, for this node's beat and its watch over the others.
     pub clock: Arc<dyn Clock>,
     pub skew: SkewCheck,
 }
@@ -58,7 +59,7 @@ pub struct Settings {
 /// Whether this node's clock is compared with the database's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkewCheck {
-    /// A difference above [`CLOCK_SKEW_MS_MAX`] is refused: leases would end too early or too late.
+    /// A difference above [`CLOCK_SKEW_MS_MAX`] is refused: what one node puts off would be due too early or too late on another.
     Refuse,
     /// For tests whose clock is moved by hand.
     Ignore,
@@ -77,7 +78,9 @@ pub enum OpenError {
     Url { source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the certificates in {path} cannot be used; name a PEM file with sslrootcert")]
     Certificates { path: PathBuf, source: std::io::Error },
-    #[error("the database cannot be reached; check that it runs, accepts this user and is not read-only")]
+    #[error(
+        "the database cannot be reached; check that it runs, accepts this user and is not read-only: {source}"
+    )]
     Unreachable { source: StoreError },
     #[error("PostgreSQL {found} is too old; use version 15 or later")]
     TooOld { found: String },
@@ -128,13 +131,14 @@ pub(crate) async fn open(settings: Settings) -> Result<PostgresStore, OpenError>
     if !opens_canary(&session, &settings.vault).await.map_err(failed("checking the master key"))? {
         return Err(OpenError::WrongMasterKey);
     }
+    // Of nodes that were held for dead and whose takeover nobody finished. The living are watched from now on.
     nodes::adopt(&session, now).await.map_err(failed("taking over what was left unfinished"))?;
     let (pool, days, memory) = (Pool::new(target), Days::default(), Memory::of_a_node());
     let seen = load(&pool, &settings.vault, &memory).await.map_err(|fault| match fault {
         Fault::Vault(store::vault::VaultFault::OtherKey) => OpenError::WrongMasterKey,
         other => failed("loading what memory holds")(other),
     })?;
-    let node = Node::join(&session, (settings.node_name, settings.ids), now)
+    let node = Node::join(&session, (settings.node_name, settings.ids), Arc::clone(&settings.clock))
         .await
         .map_err(failed("joining the other nodes"))?;
     let (publisher, calls) = publisher::channel();
@@ -152,7 +156,7 @@ pub(crate) async fn open(settings: Settings) -> Result<PostgresStore, OpenError>
         changes: Semaphore::new(1),
         records: Semaphore::new(1),
     };
-    Ok(PostgresStore::start(shared, calls))
+    Ok(PostgresStore::start(shared, calls, session))
 }
 
 pub(crate) fn failed(doing: &'static str) -> impl Fn(Fault) -> OpenError {
@@ -168,12 +172,43 @@ pub(crate) fn target(url: &str) -> Result<Target, OpenError> {
     config.connect_timeout(Duration::from_millis(DATABASE_CONNECT_MS_MAX));
     config.tcp_user_timeout(Duration::from_millis(2 * DATABASE_CONNECT_MS_MAX));
     config.keepalives_idle(Duration::from_millis(2 * DATABASE_CONNECT_MS_MAX));
+    config.keepalives_interval(Duration::from_millis(DATABASE_CONNECT_MS_MAX));
+    config.keepalives_retries(2);
     let tls = Tls::new(roots.as_deref())
         .map_err(|source| OpenError::Certificates { path: roots.clone().unwrap_or_default(), source })?;
-    Ok(Target { config, tls })
+    Ok(Target { hosts: one_by_one(&config), tls, latest: Arc::new(AtomicUsize::new(0)) })
 }
 
-/// Takes `sslrootcert`, which the client library does not know, out of the URL.
+/// A setting for each server, so that each gets the same time to answer.
+fn one_by_one(all: &Config) -> Vec<Config> {
+    let of_host = |place: usize| {
+        let mut one = Config::new();
+        one.ssl_mode(all.get_ssl_mode()).channel_binding(all.get_channel_binding());
+        one.ssl_negotiation(all.get_ssl_negotiation()).target_session_attrs(all.get_target_session_attrs());
+        one.keepalives(all.get_keepalives()).keepalives_idle(all.get_keepalives_idle());
+        all.get_keepalives_interval().map(|interval| one.keepalives_interval(interval));
+        all.get_keepalives_retries().map(|retries| one.keepalives_retries(retries));
+        all.get_connect_timeout().map(|bound| one.connect_timeout(*bound));
+        all.get_tcp_user_timeout().map(|bound| one.tcp_user_timeout(*bound));
+        all.get_user().map(|user| one.user(user));
+        all.get_password().map(|password| one.password(password));
+        all.get_dbname().map(|name| one.dbname(name));
+        all.get_options().map(|options| one.options(options));
+        all.get_application_name().map(|name| one.application_name(name));
+        match all.get_hosts().get(place) {
+            Some(Host::Tcp(host)) => one.host(host),
+            #[cfg(unix)]
+            Some(Host::Unix(path)) => one.host_path(path),
+            None => &mut one,
+        };
+        all.get_hostaddrs().get(place).map(|address| one.hostaddr(*address));
+        all.get_ports().get(place).or(all.get_ports().first()).map(|port| one.port(*port));
+        one
+    };
+    (0..all.get_hosts().len().max(all.get_hostaddrs().len()).max(1)).map(of_host).collect()
+}
+
+/// Takes `sslrootcert`, which the client library does not know, out of the URL, and calls `verify-full` what it is here.
 fn without_roots(url: &str) -> (String, Option<PathBuf>) {
     let Some((base, options)) = url.split_once('?') else { return (url.to_owned(), None) };
     let mut roots = None;
@@ -184,7 +219,8 @@ fn without_roots(url: &str) -> (String, Option<PathBuf>) {
         }
         None => true,
     });
-    let others: Vec<_> = others.collect();
+    let named = |option| if option == "sslmode=verify-full" { "sslmode=require" } else { option };
+    let others: Vec<_> = others.map(named).collect();
     (if others.is_empty() { base.to_owned() } else { format!("{base}?{}", others.join("&")) }, roots)
 }
 
@@ -297,6 +333,10 @@ mod tests {
         let (rest, roots) = without_roots(url);
         assert_eq!(rest, "postgres://u@h/d?sslmode=require&connect_timeout=3");
         assert_eq!(roots.as_deref(), Some(Path::new("/etc/ca.pem")));
+        assert_eq!(
+            without_roots("postgres://u@h/d?sslmode=verify-full").0,
+            "postgres://u@h/d?sslmode=require"
+        );
         assert_eq!(without_roots("postgres://u@h/d?sslrootcert=x").0, "postgres://u@h/d");
         assert_eq!(without_roots("postgres://u@h/d"), ("postgres://u@h/d".to_owned(), None));
     }

@@ -4,11 +4,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::event::Fate;
 use domain::limits::{
-    DATABASE_CALL_MS_MAX, PUBLISH_BATCH_BYTES_MAX, PUBLISH_BATCH_CALLS_MAX, PUBLISH_WAITING_MAX,
+    PUBLISH_BATCH_BYTES_MAX, PUBLISH_BATCH_CALLS_MAX, PUBLISH_STORE_MS_MAX, PUBLISH_WAIT_MS_MAX,
+    PUBLISH_WAITING_MAX,
 };
 use domain::time::Timestamp;
 use futures::future::try_join4;
@@ -24,7 +25,7 @@ use crate::Shared;
 use crate::fault::{CLOSED, Fault, unavailable};
 use crate::log;
 use crate::once::{Keep, made_at, take};
-use crate::session::{Session, within};
+use crate::session::Session;
 
 const DOING: &str = "publishing";
 /// A day that went between two looks is made again; once is enough.
@@ -35,6 +36,7 @@ pub(crate) struct Call {
     publications: Vec<Publication>,
     keep: Option<Keep>,
     now: Timestamp,
+    since: Instant,
     reply: oneshot::Sender<Result<Claim, StoreError>>,
 }
 
@@ -65,7 +67,7 @@ impl Publisher {
         let made_at = || made_at(keep.as_ref().map(Keep::expires_at));
         let now = publications.first().map_or_else(made_at, |first| first.event.created_at());
         let (reply, answer) = oneshot::channel();
-        self.send(Call { publications, keep, now, reply })?;
+        self.send(Call { publications, keep, now, since: Instant::now(), reply })?;
         answer.await.unwrap_or_else(|_| Err(unavailable(CLOSED)))
     }
 
@@ -122,6 +124,10 @@ impl Call {
 }
 
 async fn store_group(shared: &Shared, group: Vec<Call>) {
+    let group = in_time(group);
+    if group.is_empty() {
+        return;
+    }
     let (group, again) = one_of_each_key(group);
     let began = Instant::now();
     match store_bounded(shared, &group).await {
@@ -145,6 +151,15 @@ async fn store_group(shared: &Shared, group: Vec<Call>) {
     if !again.is_empty() {
         Box::pin(store_group(shared, again)).await;
     }
+}
+
+/// Those that have not waited for too long; the others are told, and nothing of theirs is stored.
+fn in_time(group: Vec<Call>) -> Vec<Call> {
+    let bound = Duration::from_millis(PUBLISH_WAIT_MS_MAX);
+    let (late, group): (Vec<Call>, Vec<Call>) =
+        group.into_iter().partition(|call| call.since.elapsed() > bound);
+    late.into_iter().for_each(|call| call.answer(Err(unavailable("others were stored for too long"))));
+    group
 }
 
 /// Of calls with one key the first, and the others for later: they find the key used, or free again.
@@ -177,21 +192,23 @@ struct Stored {
 }
 
 async fn store_bounded(shared: &Shared, group: &[Call]) -> Result<Stored, Fault> {
-    let too_long = "the database took too long to store it";
-    let mut runs = 1;
-    loop {
-        match within(DATABASE_CALL_MS_MAX, too_long, store(shared, group)).await {
-            Err(Fault::NoSuchDay) if runs < RUNS_MAX => shared.days.forget(),
-            Err(fault) if fault.is_collision() && runs < RUNS_MAX => {}
-            other => return other,
+    let storing = async {
+        for _ in 1..RUNS_MAX {
+            match store(shared, group).await {
+                Err(Fault::NoSuchDay) => shared.days.forget(),
+                Err(fault) if fault.is_collision() => {}
+                other => return other,
+            }
         }
-        runs += 1;
-    }
+        store(shared, group).await
+    };
+    shared.bounded(PUBLISH_STORE_MS_MAX, "the database took too long to store it", storing).await
 }
 
 async fn store(shared: &Shared, group: &[Call]) -> Result<Stored, Fault> {
     ensure_days(shared, group.iter().flat_map(|call| &call.publications)).await?;
     let session = shared.pool.get().await?;
+    shared.node.must_be_one(&session).await?;
     let doubt = shared.node.begun();
     let stored = store_in(&session, doubt.claim, group).await;
     if let Err(fault) = &stored

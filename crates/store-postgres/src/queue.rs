@@ -16,7 +16,7 @@ use store::backend::days::day_of;
 use store::backend::standing::{DeliveryHead, Ending, Queued};
 use store::healths::HealthNote;
 use store::once::MaybeOnce;
-use store::queue::{ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
+use store::queue::{Claim, ClaimedDelivery, Due, Granted, Queue, Record, Recorded, Release, Waiting, Want};
 use tokio_postgres::Row;
 
 use crate::PostgresStore;
@@ -164,6 +164,10 @@ impl Queue for PostgresStore {
 
     async fn more_is_due(&self) {
         self.shared.node.adopted().await;
+    }
+
+    fn may_send(&self, claim: Claim) -> bool {
+        self.shared.node.may_send(claim)
     }
 
     async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {

@@ -12,13 +12,13 @@ use store::backend::memory::Memory;
 use store::queue::Claim;
 use store::vault::Vault;
 
-use crate::PostgresStore;
 use crate::fault::Fault;
 use crate::follow::Changed;
 use crate::nodes::Doubt;
 use crate::pool::{Lent, Pool};
-use crate::session::{Session, within};
+use crate::session::Session;
 use crate::told::{self, Telling};
+use crate::{PostgresStore, Shared};
 
 /// What a method does in its transaction.
 pub(crate) type Work<'t, T> = Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 't>>;
@@ -119,7 +119,7 @@ impl PostgresStore {
             }
             result
         };
-        within(DATABASE_CALL_MS_MAX, TOO_LONG, reading).await.map_err(|fault| fault.told(doing))
+        self.shared.bounded(DATABASE_CALL_MS_MAX, TOO_LONG, reading).await.map_err(|fault| fault.told(doing))
     }
 
     /// Runs `work` in one transaction, which is durable when this returns. Dropping the future does not stop the work.
@@ -129,7 +129,8 @@ impl PostgresStore {
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
         let store = self.clone();
-        on_its_own(doing, async move { store.transact(Turn::None, work).await }).await
+        let shared = Arc::clone(&self.shared);
+        on_its_own(shared, doing, async move { store.transact(Turn::None, work).await }).await
     }
 
     /// As [`write`](Self::write), of what may be run again when it collides with others. `days`: whose partitions it needs.
@@ -156,7 +157,7 @@ impl PostgresStore {
             store.shared.days.ensure(&store.shared.pool, days).await?;
             store.transact(Turn::None, work).await
         };
-        on_its_own(doing, running).await
+        on_its_own(Arc::clone(&self.shared), doing, running).await
     }
 
     /// As [`write`](Self::write), of what changes memory: one after the other, on all nodes together.
@@ -166,7 +167,7 @@ impl PostgresStore {
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
         let store = self.clone();
-        on_its_own(doing, async move {
+        on_its_own(Arc::clone(&self.shared), doing, async move {
             // Until memory is up to date: whoever follows reads what this one wrote.
             let _turn = store.shared.turn().await?;
             store.transact(Turn::Changes, work).await
@@ -209,6 +210,7 @@ impl PostgresStore {
 
     async fn begin(&self) -> Result<Tx, Fault> {
         let conn = self.shared.pool.get().await?;
+        self.shared.node.must_be_one(&conn).await?;
         conn.run("begin").await?;
         let doubt = self.shared.node.begun();
         Ok(Tx {
@@ -253,10 +255,11 @@ enum Turn {
 
 /// Goes on when its caller is gone, for a bounded time.
 pub(crate) async fn on_its_own<T: Send + 'static>(
+    shared: Arc<Shared>,
     doing: &'static str,
     work: impl Future<Output = Result<T, Fault>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let running = tokio::spawn(within(DATABASE_CALL_MS_MAX, TOO_LONG, work));
+    let running = tokio::spawn(async move { shared.bounded(DATABASE_CALL_MS_MAX, TOO_LONG, work).await });
     match running.await {
         Ok(result) => result.map_err(|fault| fault.told(doing)),
         Err(panic) => Err(StoreError::Internal { doing, source: panic.into() }),

@@ -1,7 +1,7 @@
 //! The nodes as one looks at them: who lives, and what each counted.
 
 use async_trait::async_trait;
-use domain::limits::{LEASE_MS, RATES_SECONDS};
+use domain::limits::RATES_SECONDS;
 use domain::time::Timestamp;
 use store::StoreError;
 use store::feed::Listener;
@@ -18,8 +18,8 @@ pub(crate) const TELL_STEP: &str = "insert into node_steps (at, fence, accepted,
     accepted = node_steps.accepted + excluded.accepted, delivered = node_steps.delivered + excluded.delivered, \
     failed = node_steps.failed + excluded.failed, in_flight = excluded.in_flight";
 pub(crate) const FORGET_STEPS: &str = "delete from node_steps where at <= $1";
-pub(crate) const LIVING: &str = "select fence, name, version, started_at, lease_until from nodes where lease_until >= $1 \
-    order by started_at, fence";
+pub(crate) const LIVING: &str =
+    "select fence, name, version, started_at from nodes order by started_at, fence";
 pub(crate) const STEPS: &str = "select fence, at, accepted, delivered, failed, in_flight from node_steps where at >= $1 \
     order by at, fence";
 
@@ -46,14 +46,15 @@ impl Nodes for PostgresStore {
         self.write("telling what this node counted", tell).await
     }
 
-    async fn whole(&self, since: Timestamp, now: Timestamp) -> Result<Whole, StoreError> {
+    async fn whole(&self, since: Timestamp, _: Timestamp) -> Result<Whole, StoreError> {
         let own_id = self.shared.node.fence().unsigned_abs();
         let look = reading(move |session| {
             Box::pin(async move {
-                let nodes = session.query(LIVING, &[&now.as_millis()]).await?;
+                let nodes = session.query(LIVING, &[]).await?;
                 let steps = session.query(STEPS, &[&since.as_millis()]).await?;
-                let nodes = nodes.iter().map(node_of_row).collect();
-                Ok::<_, Fault>(Whole { own_id, nodes, steps: steps.iter().map(step_of_row).collect() })
+                let steps: Vec<_> = steps.iter().map(step_of_row).collect();
+                let nodes = nodes.iter().map(|row| node_of_row(row, &steps)).collect();
+                Ok::<_, Fault>(Whole { own_id, nodes, steps })
             })
         });
         self.read("looking at the nodes", look).await
@@ -64,14 +65,12 @@ impl Nodes for PostgresStore {
     }
 }
 
-fn node_of_row(row: &Row) -> Node {
-    Node {
-        id: row.get::<_, i64>(0).unsigned_abs(),
-        name: row.get(1),
-        version: row.get(2),
-        started_at: Timestamp::from_millis(row.get(3)),
-        renewed_at: Timestamp::from_millis(row.get(4)).plus_millis(-LEASE_MS),
-    }
+/// A beat tells no time; a node is heard of when it tells what it counted.
+fn node_of_row(row: &Row, steps: &[(u64, Step)]) -> Node {
+    let id = row.get::<_, i64>(0).unsigned_abs();
+    let told_at = steps.iter().filter(|(node, _)| *node == id).map(|(_, step)| step.at).max();
+    let started_at = Timestamp::from_millis(row.get(3));
+    Node { id, name: row.get(1), version: row.get(2), started_at, renewed_at: told_at.unwrap_or(started_at) }
 }
 
 fn step_of_row(row: &Row) -> (u64, Step) {

@@ -1,5 +1,5 @@
-//! The suite that every backend passes, on a real PostgreSQL. A process that dies is a store that is left alone while its
-//! lease ends.
+//! The suite that every backend passes, on a real PostgreSQL. A process that dies is a store that is left alone and
+//! whose row somebody removes.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl Backend for Postgres {
     }
 }
 
-/// A node whose clock stands, so that its lease ends only when somebody ends it.
+/// A node whose clock stands: it beats no more and watches nobody.
 async fn open(database: &Database, vault: &Vault, now: Timestamp) -> Arc<PostgresStore> {
     let settings = Settings {
         url: database.url(),
@@ -56,7 +56,7 @@ impl Instance for Process {
     }
 
     async fn crash_and_reopen(&mut self, now: Timestamp) {
-        self.database.sql("update nodes set lease_until = 0");
+        self.database.sql("delete from nodes");
         self.store = open(&self.database, &self.vault, now).await;
     }
 

@@ -128,6 +128,11 @@ pub trait Queue {
     async fn more_is_due(&self) {
         std::future::pending().await
     }
+    /// Whether what this process holds under the claim may be sent: not while others may have taken it over. Asked before every
+    /// attempt, and answered from memory.
+    fn may_send(&self, _: Claim) -> bool {
+        true
+    }
     /// How many deliveries are not finished.
     async fn queue_length(&self) -> Result<u64, StoreError>;
     /// Each endpoint that has unfinished deliveries, in no order. Goes through an index of all of them, so it is for people who

@@ -1,4 +1,4 @@
-//! Test tools, built of real parts: a programmable HTTP receiver, a name server, the machine's PostgreSQL, a clock that is
+//! Test tools, built of real parts: a programmable HTTP receiver, a name server, the machine's PostgreSQL and a bad wire to it, a clock that is
 //! moved by hand, seeded ids, the real binary as a child process, and a small HTTP client. A dev-dependency only; no product code may need it.
 //!
 //! Everything here waits for the thing itself and has a bound ([`PATIENCE`]) after which it panics with what it saw.
@@ -10,6 +10,7 @@ pub mod hostile;
 mod name_server;
 mod postgres;
 mod program;
+mod proxy;
 mod receiver;
 mod sse;
 
@@ -19,8 +20,9 @@ pub use client::{Answered, Client};
 pub use clock::ManualClock;
 pub use eventually::eventually;
 pub use name_server::{AskedOver, Message, NameServer, Question, RecordType, Reply};
-pub use postgres::{Database, POSTGRES_VARIABLE, Postgres};
+pub use postgres::{Database, POSTGRES_VARIABLE, Postgres, Slots};
 pub use program::{Finished, Program, Running};
+pub use proxy::Proxy;
 pub use receiver::{Answer, Gate, Received, Receiver};
 pub use sse::{Block, Sse};
 

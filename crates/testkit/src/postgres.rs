@@ -7,6 +7,9 @@
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -30,17 +33,106 @@ pub struct Database {
     server: String,
 }
 
+/// Connections that nobody else gets while it lives.
+#[derive(Debug)]
+pub struct Slots {
+    address: SocketAddr,
+    held: Vec<TcpStream>,
+}
+
+impl Slots {
+    fn take_the_rest(&mut self) {
+        self.held.extend(std::iter::from_fn(|| take_connection(self.address)));
+    }
+
+    /// Ends the connections of this application and takes their places; how many it had.
+    pub fn push_out(&mut self, application: &str) -> usize {
+        let sql = format!(
+            "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = '{application}'"
+        );
+        let had = ask(&mut self.held[0], &sql).parse().expect("a count");
+        self.take_the_rest();
+        had
+    }
+}
+
 impl Postgres {
     /// Starts one, whose commits are synced as they are in service. Takes about a second.
     pub fn own() -> Self {
-        // The cluster's user, who is not root, must be able to come to it.
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o711);
-        let dir = tempfile::Builder::new().prefix("hoopoe-pg-").permissions(open).tempdir();
-        let dir = dir.expect("a temporary directory");
+        let dir = new_dir();
         let url = script("start", &dir.path().join("cluster"));
         psql(&url, "alter system set synchronous_commit = on");
         psql(&url, "select pg_reload_conf()");
         Self { dir, url }
+    }
+
+    /// Another one that follows this one and takes its place when it is [promoted](Self::promote). From here on a commit waits
+    /// until the standby has it too.
+    pub fn standby(&self) -> Self {
+        let dir = new_dir();
+        let url = script_of("standby", &dir.path().join("cluster"), Some(&self.dir.path().join("cluster")));
+        self.wait_for_standbys();
+        Self { dir, url }
+    }
+
+    /// One that was crashed begins again as the standby of another, at its own address.
+    pub fn follow(&self, other: &Self) {
+        script_of("standby", &self.dir.path().join("cluster"), Some(&other.dir.path().join("cluster")));
+        other.wait_for_standbys();
+    }
+
+    fn wait_for_standbys(&self) {
+        self.sql("alter system set synchronous_standby_names = '*'");
+        self.sql("select pg_reload_conf()");
+    }
+
+    /// Takes connections from this network too. Restarts it.
+    pub fn open_to(&self, network: &str) {
+        self.sql("alter system set listen_addresses = '*'");
+        let rules = self.dir.path().join("cluster/data/pg_hba.conf");
+        let mut file = File::options().append(true).open(rules).expect("the rules are there");
+        writeln!(file, "host all all {network} trust").expect("the file is ours");
+        self.crash();
+        self.start();
+    }
+
+    /// What was a standby may be written.
+    pub fn promote(&self) {
+        script("promote", &self.dir.path().join("cluster"));
+    }
+
+    /// What `psql` prints of these statements on the server's own database.
+    pub fn sql(&self, statements: &str) -> String {
+        psql(&self.url, statements)
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> SocketAddr {
+        address_of(&self.url)
+    }
+
+    /// From here on it takes encrypted connections too, with this certificate and its key, both PEM.
+    pub fn encrypt(&self, certificate: &str, key: &str) {
+        let data_dir = self.dir.path().join("cluster/data");
+        let owner = std::fs::metadata(&data_dir).expect("the directory is there");
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = data_dir.join(name);
+            std::fs::write(&path, text).expect("the directory is ours");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+                .expect("the file is ours");
+            std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()))
+                .expect("who may start it may this");
+        }
+        self.sql("alter system set ssl = on");
+        self.sql("select pg_reload_conf()");
+    }
+
+    /// Takes every connection that the server has left.
+    pub fn take_all_connections(&self) -> Slots {
+        let mut slots = Slots { address: self.address(), held: Vec::new() };
+        slots.take_the_rest();
+        assert!(!slots.held.is_empty(), "there was none left");
+        slots
     }
 
     /// Ends it as a power cut would.
@@ -55,6 +147,56 @@ impl Postgres {
 
     pub fn database(&self) -> Database {
         Database::on(&self.url)
+    }
+}
+
+/// The cluster's user, who is not root, can come to it.
+fn new_dir() -> tempfile::TempDir {
+    let open = std::fs::Permissions::from_mode(0o711);
+    let dir = tempfile::Builder::new().prefix("hoopoe-pg-").permissions(open).tempdir();
+    dir.expect("a temporary directory")
+}
+
+/// `None`: the server has none left.
+fn take_connection(address: SocketAddr) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(address).expect("the server runs");
+    // Version 3.0 of the protocol, and who asks for what.
+    let mut body = vec![0, 3, 0, 0];
+    body.extend_from_slice(b"user\0hoopoe\0database\0postgres\0\0");
+    let length = u32::try_from(body.len() + 4).expect("it is short");
+    stream.write_all(&[&length.to_be_bytes()[..], &body].concat()).expect("the server listens");
+    loop {
+        match read_message(&mut stream)? {
+            (b'Z', _) => return Some(stream),
+            (b'E', _) => return None,
+            _ => {}
+        }
+    }
+}
+
+/// Its kind and its body; `None` at the end.
+fn read_message(stream: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
+    let mut head = [0; 5];
+    stream.read_exact(&mut head).ok()?;
+    let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
+    let mut body = vec![0; length as usize - 4];
+    stream.read_exact(&mut body).ok()?;
+    Some((head[0], body))
+}
+
+/// The one value of the one row.
+fn ask(stream: &mut TcpStream, sql: &str) -> String {
+    let length = u32::try_from(sql.len() + 5).expect("it is short");
+    let message = [b"Q", &length.to_be_bytes()[..], sql.as_bytes(), b"\0"].concat();
+    stream.write_all(&message).expect("the server listens");
+    let mut value = String::new();
+    loop {
+        match read_message(stream).expect("the connection is ours") {
+            (b'Z', _) => return value,
+            // The number of columns, the length of the first.
+            (b'D', body) => value = String::from_utf8_lossy(&body[6..]).into_owned(),
+            _ => {}
+        }
     }
 }
 
@@ -80,6 +222,23 @@ impl Database {
 
     pub fn url(&self) -> String {
         with_database(&self.server, &self.name)
+    }
+
+    /// Host and port of its server.
+    pub fn address(&self) -> SocketAddr {
+        address_of(&self.server)
+    }
+
+    /// At other addresses, in this order, such as those of a standby or of a [`Proxy`](crate::Proxy).
+    pub fn url_at(&self, addresses: &[SocketAddr]) -> String {
+        let hosts: Vec<_> = addresses.iter().map(SocketAddr::to_string).collect();
+        self.url().replace(&address_of(&self.server).to_string(), &hosts.join(","))
+    }
+
+    /// As [`sql`](Self::sql), at the first of these addresses that answers; `None` where none does.
+    pub fn try_sql_at(&self, addresses: &[SocketAddr], statements: &str) -> Option<String> {
+        let output = run_psql(&self.url_at(addresses), statements);
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
     /// What `psql` prints of these statements, unaligned and without headings.
@@ -132,6 +291,12 @@ fn shared_dir() -> PathBuf {
     std::env::temp_dir().join(format!("hoopoe-pg-{:08x}", hasher.finish() as u32))
 }
 
+/// Of a URL such as the script prints.
+fn address_of(url: &str) -> SocketAddr {
+    let address = url.split_once('@').and_then(|(_, rest)| rest.split('/').next()).expect("host and port");
+    address.parse().unwrap_or_else(|_| panic!("{address} is no address"))
+}
+
 /// The URL with another database.
 fn with_database(url: &str, name: &str) -> String {
     let (base, options) = url.split_once('?').map_or((url, None), |(base, options)| (base, Some(options)));
@@ -141,7 +306,11 @@ fn with_database(url: &str, name: &str) -> String {
 }
 
 fn script(verb: &str, dir: &Path) -> String {
-    let output = Command::new(SCRIPT).arg(verb).arg(dir).output().expect("bash is on this machine");
+    script_of(verb, dir, None)
+}
+
+fn script_of(verb: &str, dir: &Path, of: Option<&Path>) -> String {
+    let output = Command::new(SCRIPT).arg(verb).arg(dir).args(of).output().expect("bash is on this machine");
     text_of(output, &format!("throwaway-postgres {verb}"))
 }
 

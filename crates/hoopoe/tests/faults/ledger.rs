@@ -3,12 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use testkit::{Client, Receiver};
+use domain::limits::{PUBLISH_STORE_MS_MAX, PUBLISH_WAIT_MS_MAX};
+use testkit::{Answered, Client, Receiver};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::site::{LOCATION, contact};
+
+/// Of an answer to a publication, on a machine that does other things too.
+pub(crate) const ANSWER: Duration = Duration::from_millis(PUBLISH_WAIT_MS_MAX + PUBLISH_STORE_MS_MAX + 2_000);
+const WAIT: Duration = Duration::from_millis(100);
 
 /// Ids of events that were acknowledged with a 202.
 #[derive(Clone, Default)]
@@ -24,7 +30,74 @@ pub(crate) struct Load {
     publishers: Vec<JoinHandle<()>>,
 }
 
+/// Publishers that do not give up, whatever they are told.
+pub(crate) struct Insisting {
+    stop: Arc<AtomicBool>,
+    publishers: Vec<JoinHandle<Told>>,
+}
+
+/// What they were told.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Times they were told to come again.
+    pub(crate) refused: usize,
+    /// Times no answer came, since the node died.
+    pub(crate) unanswered: usize,
+    /// The longest that an answer took.
+    pub(crate) slowest: Duration,
+    /// What they must never be told.
+    pub(crate) wrong: Vec<String>,
+}
+
 impl Ledger {
+    /// `count` publishers, by turns at each of these nodes, which a `503` with a `Retry-After` keeps from nothing.
+    pub(crate) fn insist(&self, apis: &[Client], count: usize) -> Insisting {
+        let stop = Arc::new(AtomicBool::new(false));
+        let publisher = |n: usize| {
+            let (ledger, api, stop) = (self.clone(), apis[n % apis.len()].clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let (mut told, mut again) = (Told::default(), tokio::time::interval(WAIT));
+                again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+                while !stop.load(Ordering::Relaxed) {
+                    if !ledger.publish_telling(&api, &mut told).await {
+                        // As a publisher does that was told to wait.
+                        again.tick().await;
+                    }
+                }
+                told
+            })
+        };
+        Insisting { publishers: (0..count).map(publisher).collect(), stop }
+    }
+
+    /// Whether it was taken.
+    pub(crate) async fn publish_telling(&self, api: &Client, told: &mut Told) -> bool {
+        let payload = contact(LOCATION, self.next.fetch_add(1, Ordering::Relaxed)).to_string();
+        let at = Instant::now();
+        let asking = api.try_send(http::Method::POST, "/v1/events", payload);
+        let silence = Err("no answer".to_owned());
+        let answered = tokio::time::timeout(ANSWER, asking).await.unwrap_or(silence);
+        told.slowest = told.slowest.max(at.elapsed());
+        match answered {
+            Ok(answered) if answered.status.as_u16() == 202 => {
+                self.note(&answered);
+                return true;
+            }
+            Ok(answered) if answered.status.as_u16() == 503 && answered.header("retry-after").is_some() => {
+                told.refused += 1;
+            }
+            Ok(answered) => told.wrong.push(format!("{} {}", answered.status, answered.text())),
+            Err(_) => told.unanswered += 1,
+        }
+        false
+    }
+
+    fn note(&self, answered: &Answered) {
+        let id = answered.json()["id"].as_str().unwrap().to_owned();
+        self.acknowledged.lock().unwrap().insert(id);
+        self.count.send_modify(|count| *count += 1);
+    }
+
     /// `count` publishers, each one event after the other, until the server does not answer or [`Load::stop`].
     pub(crate) fn publish(&self, api: &Client, count: usize) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
@@ -44,11 +117,14 @@ impl Ledger {
         let payload = contact(LOCATION, self.next.fetch_add(1, Ordering::Relaxed)).to_string();
         let answered = api.try_send(http::Method::POST, "/v1/events", payload).await.ok()?;
         if answered.status.as_u16() == 202 {
-            let id = answered.json()["id"].as_str().unwrap().to_owned();
-            self.acknowledged.lock().unwrap().insert(id);
-            self.count.send_modify(|count| *count += 1);
+            self.note(&answered);
         }
         Some(answered.status.as_u16())
+    }
+
+    /// Their ids.
+    pub(crate) fn events(&self) -> BTreeSet<String> {
+        self.acknowledged.lock().unwrap().clone()
     }
 
     pub(crate) fn acknowledged(&self) -> usize {
@@ -65,6 +141,31 @@ impl Ledger {
     pub(crate) fn missing(&self, receiver: &Receiver) -> Vec<String> {
         let seen = arrivals(receiver);
         self.acknowledged.lock().unwrap().iter().filter(|id| !seen.contains_key(*id)).cloned().collect()
+    }
+}
+
+impl Insisting {
+    pub(crate) async fn stop(self) -> Told {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Told::default();
+        for publisher in self.publishers {
+            let told = publisher.await.unwrap();
+            all.refused += told.refused;
+            all.unanswered += told.unanswered;
+            all.slowest = all.slowest.max(told.slowest);
+            all.wrong.extend(told.wrong);
+        }
+        all
+    }
+}
+
+impl Told {
+    /// Nothing but "taken" and "come again", and always within the bound of a publication.
+    #[track_caller]
+    pub(crate) fn must_be_right(&self) {
+        assert_eq!(self.wrong, Vec::<String>::new());
+        assert_eq!(self.unanswered, 0);
+        assert!(self.slowest < ANSWER, "{:?}", self.slowest);
     }
 }
 

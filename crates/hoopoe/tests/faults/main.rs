@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bench;
+mod bounds;
 mod canary;
+#[cfg(target_os = "linux")]
+mod cluster;
 mod command_line;
 mod database;
 mod disk;
+mod encrypted;
 #[cfg(target_os = "linux")]
 mod footprint;
 mod hanging;
@@ -23,3 +27,4 @@ mod starts;
 mod stops;
 mod street;
 mod whole;
+mod wire;

@@ -8,12 +8,13 @@ use domain::delivery::Status;
 use domain::endpoint::{Endpoint, EndpointPatch, EndpointState, Subscription};
 use domain::event::{Considered, Event, EventScope, Fate, Visibility};
 use domain::id::IdSource;
-use domain::limits::{LEASE_MS, LEASE_RENEWAL_MS};
+use domain::limits::{BEAT_MS, NODE_DOUBT_MS, NODE_SILENCE_MS, UPKEEP_MS};
 use domain::location::Location;
 use domain::outcome::Outcome;
 use domain::retry::Verdict;
 use domain::scope::{Owner, Scope};
 use domain::secret::{SecretText, Secrets};
+use domain::time::Clock as _;
 use store::Store as _;
 use store::deliveries::Deliveries as _;
 use store::endpoints::Endpoints as _;
@@ -119,17 +120,24 @@ impl Pair {
         }
     }
 
-    /// The second node's clock goes on; it looks after leases then.
-    async fn second_sees_the_lease_end(&self) {
-        let ms = LEASE_MS + LEASE_RENEWAL_MS;
-        self.clocks[1].wait_for_sleepers(1).await;
-        self.clocks[1].advance_ms(ms);
-        let gone = "select count(*) from nodes where fence = ";
+    /// One beat of a node whose clock goes on, and what it sees of the others then.
+    async fn beat(&self, node: usize) {
+        let now = self.clocks[node].now();
+        self.clocks[node].wait_for_sleeper_between(now.plus_millis(1), now.plus_millis(BEAT_MS)).await;
+        self.clocks[node].advance_ms(BEAT_MS);
+    }
+
+    /// The first node's clock stands: it beats no more.
+    async fn second_sees_the_silence(&self) {
+        for _ in 0..NODE_SILENCE_MS / BEAT_MS + 2 {
+            self.beat(1).await;
+        }
         let fence = self.one.shared.node.fence();
-        eventually("the lease is taken", || async {
-            (self.database.sql(&format!("{gone}{fence}")) == "0").then_some(())
-        })
-        .await;
+        eventually("the row is gone", || async { (!self.has_row(fence)).then_some(()) }).await;
+    }
+
+    fn has_row(&self, fence: i64) -> bool {
+        self.database.sql(&format!("select count(*) from nodes where fence = {fence}")) == "1"
     }
 }
 
@@ -138,9 +146,9 @@ async fn what_a_silent_node_held_is_taken_over_and_it_records_nothing_over_its_s
     let pair = Pair::open().await;
     let endpoint = pair.endpoint().await;
     let held = pair.held(&endpoint).await;
-    pair.second_sees_the_lease_end().await;
+    pair.second_sees_the_silence().await;
     let want = Want { endpoint_id: endpoint.id, limit: 9 };
-    let now = NOW.plus_millis(LEASE_MS + LEASE_RENEWAL_MS);
+    let now = NOW.plus_seconds(60);
     let granted = eventually("adoption", || async {
         let granted = pair.two.claim(vec![want], now).await.unwrap().remove(0).deliveries;
         (!granted.is_empty()).then_some(granted)
@@ -155,26 +163,78 @@ async fn what_a_silent_node_held_is_taken_over_and_it_records_nothing_over_its_s
 }
 
 #[tokio::test]
-async fn a_node_whose_lease_was_taken_goes_on_under_another_fence_and_what_it_held_meanwhile_is_not_lost() {
+async fn a_node_whose_place_was_taken_goes_on_under_another_fence_and_what_it_held_meanwhile_is_not_lost() {
     let pair = Pair::open().await;
     let endpoint = pair.endpoint().await;
     let before = pair.one.shared.node.fence();
-    pair.second_sees_the_lease_end().await;
+    pair.second_sees_the_silence().await;
     // It does not know yet, and holds more.
     let held = pair.held(&endpoint).await;
-    pair.clocks[0].wait_for_sleepers(1).await;
-    pair.clocks[0].advance_ms(LEASE_RENEWAL_MS);
+    pair.clocks[0].wait_for_sleepers(2).await;
+    pair.clocks[0].advance_ms(UPKEEP_MS);
     let want = Want { endpoint_id: endpoint.id, limit: 9 };
     let granted = eventually("what was held under the old fence", || async {
-        let granted =
-            pair.two.claim(vec![want], NOW.plus_millis(LEASE_MS)).await.unwrap().remove(0).deliveries;
+        let granted = pair.two.claim(vec![want], NOW.plus_seconds(60)).await.unwrap().remove(0).deliveries;
         (!granted.is_empty()).then_some(granted)
     })
     .await;
     assert_eq!(granted[0].id, held.id);
-    assert!(pair.one.shared.node.fence() > before);
+    let node = &pair.one.shared.node;
+    eventually("another fence", || async { (node.fence() > before).then_some(()) }).await;
     let anew = pair.held(&endpoint).await;
     assert_eq!(pair.one.record(vec![pair.record(&anew)]).await.unwrap(), [Recorded::Applied]);
+}
+
+/// As a process that stood still and wakes: its first transaction finds out.
+#[tokio::test]
+async fn a_node_that_wakes_joins_anew_before_it_does_anything_and_sends_nothing_that_it_held() {
+    let pair = Pair::open().await;
+    let endpoint = pair.endpoint().await;
+    let (before, held) = (pair.one.shared.node.fence(), pair.held(&endpoint).await);
+    assert!(pair.one.may_send(held.claim));
+    pair.second_sees_the_silence().await;
+    // By the steady clock of a process that slept; its beat sleeps on.
+    let beat_at = pair.clocks[0].sleepers()[0];
+    let slept = Arc::clone(&pair.one.shared);
+    slept.node.is_silent_since(slept.clock.steady_ms() - NODE_DOUBT_MS - 1);
+    assert!(!pair.one.may_send(held.claim), "others may hold it by now");
+    let anew = pair.held(&endpoint).await;
+    assert!(slept.node.fence() > before);
+    assert!(pair.one.may_send(anew.claim) && !pair.one.may_send(held.claim));
+    assert_eq!(pair.one.record(vec![pair.record(&anew)]).await.unwrap(), [Recorded::Applied]);
+    let want = Want { endpoint_id: endpoint.id, limit: 9 };
+    eventually("adoption", || async {
+        let granted = pair.two.claim(vec![want], NOW.plus_seconds(60)).await.unwrap().remove(0).deliveries;
+        (!granted.is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(pair.one.record(vec![pair.record(&held)]).await.unwrap(), [Recorded::Lost]);
+    assert_eq!(pair.clocks[0].sleepers()[0], beat_at);
+}
+
+#[tokio::test]
+async fn however_far_apart_clocks_are_a_node_that_beats_keeps_its_place() {
+    let pair = Pair::open().await;
+    let fences = [&pair.one, &pair.two].map(|store| store.shared.node.fence());
+    pair.clocks[1].advance_ms(UPKEEP_MS);
+    pair.clocks[1].advance_ms(86_400_000);
+    for _ in 0..3 * NODE_SILENCE_MS / BEAT_MS {
+        pair.beat(0).await;
+        pair.beat(1).await;
+    }
+    assert!(fences.into_iter().all(|fence| pair.has_row(fence)));
+    assert_eq!([&pair.one, &pair.two].map(|store| store.shared.node.fence()), fences);
+}
+
+/// The latest commits were lost by a failover, and the counter of fences went back with them.
+#[tokio::test]
+async fn a_node_whose_fence_is_anothers_takes_another() {
+    let pair = Pair::open().await;
+    let before = pair.one.shared.node.fence();
+    pair.database.sql(&format!("update nodes set name = 'another', beat = 7 where fence = {before}"));
+    pair.beat(0).await;
+    eventually("another fence", || async { (pair.one.shared.node.fence() != before).then_some(()) }).await;
+    assert_eq!(pair.database.sql(&format!("select beat from nodes where fence = {before}")), "7");
 }
 
 /// The commit came through and its answer did not: nobody has these deliveries in memory.
@@ -186,11 +246,11 @@ async fn what_a_transaction_of_unknown_end_holds_is_given_back() {
     let doubt = pair.one.shared.node.begun();
     pair.database.sql(&format!("update held set claim = {}", doubt.claim.0));
     drop(doubt);
-    pair.clocks[0].wait_for_sleepers(1).await;
-    pair.clocks[0].advance_ms(LEASE_RENEWAL_MS);
+    pair.clocks[0].wait_for_sleepers(2).await;
+    pair.clocks[0].advance_ms(UPKEEP_MS);
     pair.one.more_is_due().await;
     let want = Want { endpoint_id: endpoint.id, limit: 9 };
-    let granted = pair.two.claim(vec![want], NOW.plus_millis(LEASE_RENEWAL_MS)).await.unwrap().remove(0);
+    let granted = pair.two.claim(vec![want], NOW.plus_millis(UPKEEP_MS)).await.unwrap().remove(0);
     assert_eq!(granted.deliveries[0].id, held.id);
 }
 

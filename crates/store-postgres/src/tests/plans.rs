@@ -260,9 +260,9 @@ fn fixed() -> Vec<&'static str> {
 fn of_nodes() -> [&'static str; 29] {
     [
         nodes::NEXT_FENCE,
-        nodes::RENEW,
+        nodes::BEAT,
         nodes::LEAVE,
-        nodes::END_LEASES,
+        nodes::END_SILENT,
         nodes::ADOPT,
         nodes::FREE,
         follow::NEXT_REVISION,

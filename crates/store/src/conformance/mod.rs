@@ -67,7 +67,7 @@ pub trait Instance: Send + Sync {
     fn opens_with(&mut self, vault: Vault);
 
     /// The process dies without a word and another takes its place on the same storage: what was answered is there, and
-    /// the claims of the first are free as of `now`. A backend whose claims end with a lease lets it end here.
+    /// the claims of the first are free as of `now`. A backend whose processes watch each other lets it be noticed here.
     async fn crash_and_reopen(&mut self, now: Timestamp);
 
     /// The process closes its store in order, and another opens it.

@@ -11,7 +11,7 @@ use super::{Certificate, Over};
 
 /// Trust it, and only what it has signed well is good.
 pub struct Authority {
-    pem: String,
+    issuer: CertifiedIssuer<'static, KeyPair>,
     der: CertificateDer<'static>,
     good: TlsAcceptor,
     http2: TlsAcceptor,
@@ -40,19 +40,26 @@ impl Authority {
         own.distinguished_name.push(DnType::CommonName, "nobody's but its own");
         let own = own.self_signed(&own_key).expect("a certificate");
         Self {
-            pem: issuer.pem(),
             der: issuer.der().clone(),
             good: signed(params_for("127.0.0.1"), &[b"http/1.1"]),
             http2: signed(params_for("127.0.0.1"), &[b"h2"]),
             expired: signed(past, &[b"http/1.1"]),
             other_name: signed(params_for("other.example.com"), &[b"http/1.1"]),
             self_signed: acceptor(own.der().clone(), &own_key, &[b"http/1.1"]),
+            issuer,
         }
     }
 
     /// For `--ca-certificates`.
-    pub fn pem(&self) -> &str {
-        &self.pem
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// A certificate for this name or address, and its key; both PEM.
+    pub fn certificate_for(&self, name: &str) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params_for(name).signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
     }
 
     pub fn der(&self) -> &CertificateDer<'static> {

@@ -82,6 +82,11 @@ impl Receiver {
         self.shared.state.lock().received.clone()
     }
 
+    /// What has arrived after the first `count`.
+    pub fn received_after(&self, count: usize) -> Vec<Received> {
+        self.shared.state.lock().received.get(count..).unwrap_or_default().to_vec()
+    }
+
     /// How many requests have arrived.
     pub fn count(&self) -> usize {
         *self.shared.arrived.borrow()
