@@ -51,8 +51,13 @@ async fn attempts_and_changes_are_told_as_the_api_shows_them() {
 
     let event = world.publish_contact().await;
     let told = heard(&mut stream, "attempt").await;
-    let listed = world.list(&format!("/v1/deliveries?eventId={}", text(&event, "id"))).await;
+    let mut listed = world.list(&format!("/v1/deliveries?eventId={}", text(&event, "id"))).await;
+    let last = listed[0].as_object_mut().unwrap().remove("lastAttempt").unwrap();
     assert_eq!(told["delivery"], listed[0]);
+    for (name, value) in last.as_object().unwrap() {
+        assert_eq!(told["attempt"][name], *value, "{name}");
+    }
+    assert_eq!((last.as_object().unwrap().len(), &last["statusCode"]), (5, &json!(200)));
     let id = text(&told["delivery"], "id");
     let mut attempt = world.api.get(&format!("/v1/deliveries/{id}")).await.expect(200)["attempts"][0].clone();
     for left_out in ["request", "response"] {

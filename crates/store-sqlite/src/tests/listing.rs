@@ -8,6 +8,7 @@ use domain::delivery::{Delivery, EndReason, Status};
 use domain::endpoint::{Endpoint, EndpointPatch, EndpointState, Subscription};
 use domain::event::{Considered, Event, EventScope, Fate, SkipReason, Visibility};
 use domain::id::EventId;
+use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 use domain::location::Location;
 use domain::retry::Verdict;
 use domain::scope::{Owner, Scope};
@@ -389,7 +390,8 @@ async fn a_listing_that_finds_little_stops_and_goes_on_where_it_stopped() {
     rare.event.type_name = "NoteCreate".into();
     let rare_id = rare.event.id;
     world.store.publish(vec![rare], None).await.unwrap();
-    for _ in 0..25 {
+    // Half more than one page looks at.
+    for _ in 0..PAGE_ROWS_EXAMINED_MAX * 3 / 2 / 1_000 {
         let publications = (0..1_000).map(|_| world.publication(&endpoint, NOW)).collect();
         world.store.publish(publications, None).await.unwrap();
     }
