@@ -37,13 +37,14 @@ pub(crate) const DUE: &str = "with recursive step as ( \
     select next.endpoint_id, next.due_at from step cross join lateral \
     (select endpoint_id, due_at from queue where queue.endpoint_id > step.endpoint_id order by endpoint_id, due_at limit 1) \
     next) select endpoint_id, due_at from step limit $2";
-/// Moves what is due to `held`, for each wish up to its limit. Rows that somebody else is about to take are passed by.
+/// Moves what is due to `held`, for each wish up to its limit. Rows that somebody else is about to take are passed by. The keys
+/// are looked up as an array: the server takes limits it does not know for large ones, and would read the whole queue for a join.
 pub(crate) const CLAIM: &str = concat!(
     "with want as (select endpoint_id, most from unnest($1::bytea[], $2::bigint[]) as u (endpoint_id, most)), \
      due as (select one.key from want join endpoints on endpoints.id = want.endpoint_id and endpoints.state = 0 \
      cross join lateral (select key from queue where queue.endpoint_id = want.endpoint_id and queue.due_at <= $3 \
      order by due_at, key limit want.most for update skip locked) one), \
-     taken as (delete from queue using due where queue.key = due.key returning queue.*) \
+     taken as (delete from queue where key = any(array(select key from due)) returning queue.*) \
      insert into held (",
     head!(),
     ", attempt_count, due_at, claim) select ",
