@@ -62,6 +62,19 @@ impl Sse {
         }
     }
 
+    /// The data of the next event, which is this one.
+    pub async fn heard(&mut self, event: &str) -> Value {
+        let (name, data) = self.event().await.expect("the stream goes on");
+        assert_eq!(name, event, "{data}");
+        data
+    }
+
+    /// Past its first words: what happens from now on is in it.
+    pub async fn begun(mut self) -> Self {
+        assert!(matches!(self.block().await, Some(Block::Comment(_))));
+        self
+    }
+
     fn read(&mut self, text: &str) -> Block {
         let field = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));

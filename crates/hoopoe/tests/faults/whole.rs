@@ -3,21 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use testkit::{Block, Client, Database, Receiver, Sse, eventually};
+use testkit::{Client, Database, Receiver, Sse, eventually};
 
 use crate::nodes::node;
 use crate::site::{KEY, LOCATION, api, contact, endpoint};
 
 async fn listening(client: &Client) -> Sse {
-    let mut stream = client.open("/v1/stream?payloads=true").await.unwrap();
-    assert!(matches!(stream.block().await, Some(Block::Comment(_))));
-    stream
-}
-
-async fn heard(stream: &mut Sse, event: &str) -> Value {
-    let (name, data) = stream.event().await.expect("the stream goes on");
-    assert_eq!(name, event, "{data}");
-    data
+    client.open("/v1/stream?payloads=true").await.unwrap().begun().await
 }
 
 async fn on_both(one: &Client, two: &Client) {
@@ -76,13 +68,13 @@ async fn what_happens_on_one_node_is_heard_on_the_other() {
 
     let id = endpoint(&at_one, LOCATION, &receiver.url("/hook")).await;
     let route = format!("/v1/endpoints/{id}");
-    assert_eq!(heard(&mut stream, "endpoint").await, at_one.get(&route).await.expect(200));
+    assert_eq!(stream.heard("endpoint").await, at_one.get(&route).await.expect(200));
     let mut latest = Duration::ZERO;
     for n in 0..5 {
         let event = at_one.post("/v1/events", &contact(LOCATION, n)).await.expect(202);
         receiver.wait_for(n + 1).await;
         let at = Instant::now();
-        let told = heard(&mut stream, "attempt").await;
+        let told = stream.heard("attempt").await;
         latest = latest.max(at.elapsed());
         assert_eq!(told["delivery"]["eventId"], event["id"]);
         let sent = receiver.received().pop().unwrap();
@@ -92,11 +84,11 @@ async fn what_happens_on_one_node_is_heard_on_the_other() {
     }
     println!("heard on the other node at most {latest:?} after it arrived");
     at_one.post(&format!("{route}/test"), &json!({})).await.expect(200);
-    assert_eq!(heard(&mut stream, "attempt").await["delivery"]["trigger"], "test");
+    assert_eq!(stream.heard("attempt").await["delivery"]["trigger"], "test");
     let disabled = at_one.post(&format!("{route}/disable"), &json!({})).await.expect(200);
-    assert_eq!(heard(&mut stream, "endpoint").await, disabled);
+    assert_eq!(stream.heard("endpoint").await, disabled);
     at_one.delete(&route).await.expect(204);
-    assert_eq!(heard(&mut stream, "endpoint").await, json!({"id": id, "deleted": true}));
+    assert_eq!(stream.heard("endpoint").await, json!({"id": id, "deleted": true}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +110,7 @@ async fn a_stream_goes_on_at_another_node_where_the_first_one_left_it() {
     }
     let mut told = Vec::new();
     for _ in 0..4 {
-        let attempt = heard(&mut stream, "attempt").await;
+        let attempt = stream.heard("attempt").await;
         told.push(attempt["delivery"]["eventId"].as_str().unwrap().to_owned());
     }
     let left_at = stream.last_id.clone();
@@ -131,7 +123,7 @@ async fn a_stream_goes_on_at_another_node_where_the_first_one_left_it() {
     let resumed = Client::new(at_two.base()).with_key(KEY).with_header("last-event-id", &left_at);
     let mut stream = listening(&resumed).await;
     while told.len() < published.len() {
-        let attempt = heard(&mut stream, "attempt").await;
+        let attempt = stream.heard("attempt").await;
         told.push(attempt["delivery"]["eventId"].as_str().unwrap().to_owned());
     }
     // Every one once.

@@ -9,15 +9,7 @@ use crate::world::{KEY, LOCATION, World, contact, is_on_postgres, merge, path, r
 
 /// A stream, past its first words: what happens from now on is in it.
 async fn opened(client: &Client, path: &str) -> Sse {
-    let mut stream = client.open(path).await.unwrap_or_else(|answered| panic!("{}", answered.text()));
-    assert!(matches!(stream.block().await, Some(Block::Comment(_))));
-    stream
-}
-
-async fn heard(stream: &mut Sse, event: &str) -> Value {
-    let (name, data) = stream.event().await.expect("the stream goes on");
-    assert_eq!(name, event, "{data}");
-    data
+    client.open(path).await.unwrap_or_else(|answered| panic!("{}", answered.text())).begun().await
 }
 
 /// What the stream tells up to the change of an endpoint's description to `marker`.
@@ -47,10 +39,10 @@ async fn attempts_and_changes_are_told_as_the_api_shows_them() {
     assert_eq!([header("content-type"), header("cache-control")], ["text/event-stream", "no-store"]);
     let endpoint = world.endpoint(json!({})).await;
     let route = path("endpoints", &endpoint);
-    assert_eq!(heard(&mut stream, "endpoint").await, world.api.get(&route).await.expect(200));
+    assert_eq!(stream.heard("endpoint").await, world.api.get(&route).await.expect(200));
 
     let event = world.publish_contact().await;
-    let told = heard(&mut stream, "attempt").await;
+    let told = stream.heard("attempt").await;
     let mut listed = world.list(&format!("/v1/deliveries?eventId={}", text(&event, "id"))).await;
     let last = listed[0].as_object_mut().unwrap().remove("lastAttempt").unwrap();
     assert_eq!(told["delivery"], listed[0]);
@@ -67,24 +59,24 @@ async fn attempts_and_changes_are_told_as_the_api_shows_them() {
 
     world.receiver.usually("/hook", Answer::status(503));
     world.publish_contact().await;
-    let told = heard(&mut stream, "attempt").await;
+    let told = stream.heard("attempt").await;
     let id = text(&told["delivery"], "id");
     let shown = world.api.get(&format!("/v1/deliveries/{id}")).await.expect(200);
     for member in ["status", "nextAttemptAt", "attemptCount", "completedAt", "endReason"] {
         assert_eq!(told["delivery"][member], shown[member], "{member}");
     }
     world.api.post(&format!("{route}/test"), &json!({})).await.expect(200);
-    let told = heard(&mut stream, "attempt").await;
+    let told = stream.heard("attempt").await;
     assert_eq!(
         (&told["delivery"]["trigger"], &told["delivery"]["status"]),
         (&json!("test"), &json!("failed"))
     );
     for verb in ["disable", "enable"] {
         let changed = world.api.post(&format!("{route}/{verb}"), &json!({})).await.expect(200);
-        assert_eq!(heard(&mut stream, "endpoint").await, changed);
+        assert_eq!(stream.heard("endpoint").await, changed);
     }
     world.api.delete(&route).await.expect(204);
-    assert_eq!(heard(&mut stream, "endpoint").await, json!({"id": text(&endpoint, "id"), "deleted": true}));
+    assert_eq!(stream.heard("endpoint").await, json!({"id": text(&endpoint, "id"), "deleted": true}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +87,7 @@ async fn with_payloads_the_request_is_told_as_it_was_sent() {
     let mut stream = opened(&world.api, "/v1/stream?payloads=true").await;
     world.publish_contact().await;
     let received = world.receiver.wait_for(1).await.remove(0);
-    let told = heard(&mut stream, "attempt").await;
+    let told = stream.heard("attempt").await;
     assert_eq!(text(&told, "payload").as_bytes(), received.body);
     let headers = &told["attempt"]["request"]["headers"];
     for name in ["x-wl-signature", "webhook-signature", "webhook-id", "x-wl-delivery"] {
@@ -186,7 +178,7 @@ async fn a_stream_goes_on_where_it_was_left_and_says_when_it_cannot() {
         world.api.patch(&path("endpoints", &endpoint), &body).await.expect(200);
     };
     change("1").await;
-    assert_eq!(heard(&mut stream, "endpoint").await["description"], "1");
+    assert_eq!(stream.heard("endpoint").await["description"], "1");
     let left_at = stream.last_id.clone();
     drop(stream);
     change("2").await;
@@ -194,7 +186,7 @@ async fn a_stream_goes_on_where_it_was_left_and_says_when_it_cannot() {
     let resumed = |id: &str| world.api.clone().with_header("last-event-id", id);
     let mut stream = opened(&resumed(&left_at), "/v1/stream").await;
     for description in ["2", "3"] {
-        assert_eq!(heard(&mut stream, "endpoint").await["description"], description);
+        assert_eq!(stream.heard("endpoint").await["description"], description);
     }
     let (node, _) = left_at.split_once('-').unwrap();
     for unknown in [
@@ -207,9 +199,9 @@ async fn a_stream_goes_on_where_it_was_left_and_says_when_it_cannot() {
         "0000000000000000-1",
     ] {
         let mut stream = resumed(unknown).open("/v1/stream").await.unwrap();
-        assert_eq!(heard(&mut stream, "reset").await, json!({}), "{unknown}");
+        assert_eq!(stream.heard("reset").await, json!({}), "{unknown}");
         change("4").await;
-        assert_eq!(heard(&mut stream, "endpoint").await["description"], "4", "{unknown}");
+        assert_eq!(stream.heard("endpoint").await["description"], "4", "{unknown}");
     }
     let left_at = stream.last_id.clone();
     let world = world.restart().await;
@@ -217,9 +209,9 @@ async fn a_stream_goes_on_where_it_was_left_and_says_when_it_cannot() {
     let mut stream = resumed.open("/v1/stream").await.unwrap();
     if is_on_postgres() {
         // What is told there outlives the process.
-        assert_eq!(heard(&mut stream, "endpoint").await["description"], "4");
+        assert_eq!(stream.heard("endpoint").await["description"], "4");
     } else {
-        heard(&mut stream, "reset").await;
+        stream.heard("reset").await;
     }
 }
 
@@ -247,7 +239,7 @@ async fn a_revoked_key_or_session_ends_its_streams_and_no_other() {
         assert_eq!(stream.event().await, None);
     }
     world.api.patch(&path("endpoints", &endpoint), &json!({"description": "x"})).await.expect(200);
-    heard(&mut stays, "endpoint").await;
+    stays.heard("endpoint").await;
     world.stop().await;
     assert_eq!(stays.event().await, None, "the server's stop ends it in order");
 }
@@ -278,7 +270,7 @@ async fn a_client_that_does_not_read_is_told_what_it_missed_and_holds_nobody_up(
     }
     assert!((1..240).contains(&told), "{told} events before the loss was told");
     world.publish_contact().await;
-    heard(&mut slow, "attempt").await;
+    slow.heard("attempt").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
