@@ -57,6 +57,10 @@ impl Circuits {
         self.nodes = nodes;
     }
 
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes
+    }
+
     /// Gauge: circuits that are open, probing ones included.
     pub(crate) fn open(&self) -> usize {
         self.open

@@ -64,8 +64,6 @@ pub(crate) struct Lanes {
     bounds: Bounds,
     lanes: HashMap<EndpointId, Lane>,
     circuits: Circuits,
-    /// That send to the same endpoints, each its share.
-    nodes: usize,
     /// Lanes that have a delivery and a slot of their own left, in turn.
     ready: VecDeque<EndpointId>,
     /// Attempts running, by the endpoint's owner.
@@ -172,7 +170,6 @@ impl Lanes {
             bounds,
             lanes: HashMap::new(),
             circuits: Circuits::new((bounds.in_flight / PROBES_SHARE).max(1)),
-            nodes: 1,
             ready: VecDeque::new(),
             tenants: HashMap::new(),
             idle_lanes: 0,
@@ -198,7 +195,6 @@ impl Lanes {
 
     /// So many nodes send to the same endpoints.
     pub(crate) fn share_among(&mut self, nodes: usize) {
-        self.nodes = nodes;
         self.circuits.share_among(nodes);
     }
 
@@ -465,7 +461,7 @@ impl Lanes {
     /// The endpoint's lane, about to have work.
     fn lane(&mut self, endpoint: &Endpoint) -> &mut Lane {
         let is_closed = self.circuits.is_closed(endpoint.id);
-        let first = share_of(self.bounds.in_flight_per_lane.min(LANE_SLOTS_FIRST), self.nodes);
+        let first = share_of(self.bounds.in_flight_per_lane.min(LANE_SLOTS_FIRST), self.circuits.nodes());
         let in_flight_max = if is_closed { first } else { 1 };
         let lane = self.lanes.entry(endpoint.id).or_insert_with(|| Lane {
             owner: endpoint.owner.clone(),
@@ -493,7 +489,7 @@ impl Lanes {
 
     /// This node's share, always and not only after a failure: the bound is a promise to the receiver.
     fn in_flight_per_lane(&self) -> usize {
-        share_of(self.bounds.in_flight_per_lane, self.nodes)
+        share_of(self.bounds.in_flight_per_lane, self.circuits.nodes())
     }
 
     fn is_halted(&self) -> bool {

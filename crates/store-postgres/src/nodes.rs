@@ -155,7 +155,7 @@ impl Node {
 
     /// Whether what is held under the claim is surely not others' yet.
     pub(crate) fn may_send(&self, claim: Claim) -> bool {
-        claim.0 >> COUNT_BITS == self.fence() && !self.is_in_doubt()
+        fence_of(claim) == self.fence() && !self.is_in_doubt()
     }
 
     /// It has not shown for a while that it lives.

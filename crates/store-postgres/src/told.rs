@@ -19,7 +19,7 @@ use store::StoreError;
 use store::backend::codec;
 use store::backend::standing::DeliveryHead;
 use store::feed::{Feed, Happened, Listener};
-use store::queue::{Claim, ClaimedDelivery, Record};
+use store::queue::{Claim, Record};
 use tokio_postgres::Row;
 
 use crate::fault::Fault;
@@ -289,19 +289,9 @@ fn record_of(row: &Row, payloads: &Payloads) -> Result<Record, Fault> {
         (None, Some(reason)) => Verdict::Ended(codec::end_reason_of(i64::from(reason))?),
         (None, None) => Verdict::Succeeded,
     };
-    let delivery = ClaimedDelivery {
-        id: head.id,
-        event_id: head.event_id,
-        endpoint_id: head.endpoint_id,
-        type_name: head.type_name,
-        location_id: head.location_id,
-        trigger: head.trigger,
-        retry_of: head.retry_of,
-        attempt_count: log::count_of(row, 10)?,
-        // Whose it was is nobody's affair here.
-        claim: Claim(0),
-        payload: payloads.get(&head.event_id.key()).cloned().unwrap_or_default(),
-    };
+    let payload = payloads.get(&head.event_id.key()).cloned().unwrap_or_default();
+    // Whose claim it was is nobody's affair here.
+    let delivery = head.claimed(log::count_of(row, 10)?, Claim(0), payload);
     let attempt = Arc::new(codec::attempt_of(row.get(13))?);
     Ok(Record { delivery: Arc::new(delivery), attempt, verdict })
 }

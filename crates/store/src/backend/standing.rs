@@ -98,6 +98,21 @@ impl DeliveryHead {
         }
     }
 
+    pub fn claimed(self, attempt_count: u32, claim: Claim, payload: bytes::Bytes) -> ClaimedDelivery {
+        ClaimedDelivery {
+            id: self.id,
+            event_id: self.event_id,
+            endpoint_id: self.endpoint_id,
+            type_name: self.type_name,
+            location_id: self.location_id,
+            trigger: self.trigger,
+            retry_of: self.retry_of,
+            attempt_count,
+            claim,
+            payload,
+        }
+    }
+
     /// As the log shows it.
     pub fn delivery(self, standing: Standing) -> Delivery {
         Delivery {
@@ -145,19 +160,7 @@ impl Queued {
 
     /// As whoever holds it knows it.
     pub fn claimed(self, claim: Claim, payload: bytes::Bytes) -> ClaimedDelivery {
-        let head = self.head;
-        ClaimedDelivery {
-            id: head.id,
-            event_id: head.event_id,
-            endpoint_id: head.endpoint_id,
-            type_name: head.type_name,
-            location_id: head.location_id,
-            trigger: head.trigger,
-            retry_of: head.retry_of,
-            attempt_count: self.attempt_count,
-            claim,
-            payload,
-        }
+        self.head.claimed(self.attempt_count, claim, payload)
     }
 }
 
