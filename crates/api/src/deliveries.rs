@@ -22,7 +22,7 @@ use crate::page::{List, Listing};
 use crate::path::Id;
 use crate::problem::Problem;
 use crate::query::Params;
-use crate::views::{DeliveryRow, DeliveryView, ListedDelivery};
+use crate::views::{DeliveryRow, DeliveryView, ListedDeliveryView};
 
 /// List deliveries.
 ///
@@ -40,7 +40,7 @@ use crate::views::{DeliveryRow, DeliveryView, ListedDelivery};
         ("limit" = Option<u32>, Query, description = "1 to 200, 50 by default"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
     ),
-    responses((status = 200, description = "One page", body = Listing<ListedDelivery>)),
+    responses((status = 200, description = "One page", body = Listing<ListedDeliveryView>)),
 )]
 pub(crate) async fn list_deliveries(
     State(api): State<Arc<Api>>,
@@ -60,9 +60,7 @@ pub(crate) async fn list_deliveries(
         .filter(filter.span.since)
         .filter(filter.span.until);
     let page = api.store.list_deliveries(&caller.scope, filter, list.request(&wish)?).await?;
-    let ids = page.rows.iter().map(|delivery| delivery.id).collect();
-    let last = api.store.last_attempts(&caller.scope, ids).await?;
-    Ok(answer::ok(&list.listing(page, |delivery| ListedDelivery::of(&delivery, last.get(&delivery.id)))))
+    Ok(answer::ok(&list.listing(page, |listed| ListedDeliveryView::of(&listed))))
 }
 
 fn filter(api: &Api, params: &mut Params) -> DeliveryFilter {

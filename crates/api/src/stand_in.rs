@@ -1,7 +1,6 @@
 //! Test only: a store and an engine that do nothing, for what the API decides without them. What needs a real store is tested
 //! through the binary.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
@@ -9,7 +8,7 @@ use async_trait::async_trait;
 use catalogue::Catalogue;
 use domain::api_key::ApiKey;
 use domain::app::{App, InstallTarget};
-use domain::attempt::{Attempt, AttemptHead};
+use domain::attempt::Attempt;
 use domain::audit::{Action, AuditEntry, Object};
 use domain::delivery::{Delivery, EndReason};
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch};
@@ -24,7 +23,7 @@ use domain::time::{Clock, Timestamp};
 use parking_lot::Mutex;
 use store::api_keys::ApiKeys;
 use store::audit::{Audit, AuditFilter, AuditNote};
-use store::deliveries::{Deliveries, DeliveryFilter};
+use store::deliveries::{Deliveries, DeliveryFilter, ListedDelivery};
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::events::{EventFilter, Events, Publication};
 use store::feed::{Feed, Listener};
@@ -258,10 +257,12 @@ impl Deliveries for NoStore {
     async fn delivery(&self, _: &Scope, _: DeliveryId) -> Answer<(Delivery, Vec<Attempt>)> {
         away()
     }
-    async fn list_deliveries(&self, _: &Scope, _: DeliveryFilter, _: PageRequest) -> Answer<Page<Delivery>> {
-        away()
-    }
-    async fn last_attempts(&self, _: &Scope, _: Vec<DeliveryId>) -> Answer<HashMap<DeliveryId, AttemptHead>> {
+    async fn list_deliveries(
+        &self,
+        _: &Scope,
+        _: DeliveryFilter,
+        _: PageRequest,
+    ) -> Answer<Page<ListedDelivery>> {
         away()
     }
     async fn deliveries_of(&self, _: &Scope, _: EventId) -> Answer<Vec<Delivery>> {

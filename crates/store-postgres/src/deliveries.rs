@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use domain::attempt::{Attempt, AttemptHead};
+use domain::attempt::Attempt;
 use domain::audit::{Action, Object};
 use domain::delivery::{Delivery, EndReason, Status};
 use domain::id::{DeliveryId, EndpointId, EventId};
@@ -16,7 +16,7 @@ use store::backend::codec;
 use store::backend::compared::Compared;
 use store::backend::standing::{DeliveryHead, Found};
 use store::backend::worlds::{delivery_fits, own_deliveries};
-use store::deliveries::{Deliveries, DeliveryFilter};
+use store::deliveries::{Deliveries, DeliveryFilter, ListedDelivery};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest, Span};
 
@@ -45,20 +45,10 @@ impl Deliveries for PostgresStore {
         scope: &Scope,
         filter: DeliveryFilter,
         page: PageRequest,
-    ) -> Result<Page<Delivery>, StoreError> {
+    ) -> Result<Page<ListedDelivery>, StoreError> {
         let scope = scope.clone();
         let list = reading(|session| Box::pin(list_deliveries(session, scope, filter, page)));
         self.read("listing deliveries", list).await
-    }
-
-    async fn last_attempts(
-        &self,
-        scope: &Scope,
-        ids: Vec<DeliveryId>,
-    ) -> Result<HashMap<DeliveryId, AttemptHead>, StoreError> {
-        let scope = scope.clone();
-        let look = reading(move |session| Box::pin(last_attempts(session, scope, ids)));
-        self.read("looking up attempts", look).await
     }
 
     async fn deliveries_of(&self, scope: &Scope, event_id: EventId) -> Result<Vec<Delivery>, StoreError> {
@@ -152,20 +142,6 @@ async fn delivery(
     Ok((shown, log::attempts(session, id).await?))
 }
 
-async fn last_attempts(
-    session: &Session,
-    scope: Scope,
-    ids: Vec<DeliveryId>,
-) -> Result<HashMap<DeliveryId, AttemptHead>, Fault> {
-    let visible = visible_endpoints(session, &scope).await?;
-    let keys: Vec<i64> = ids.iter().map(|id| id.key()).collect();
-    let mut found = log::find_keys(session, &keys).await?;
-    found.retain(|_, found| visible.as_ref().is_none_or(|visible| visible.contains(&found.endpoint_id())));
-    let heads = log::last_attempts(session, &keys).await?;
-    let seen = ids.into_iter().filter(|id| found.get(&id.key()).is_some_and(|found| found.id() == *id));
-    Ok(seen.filter_map(|id| Some((id, *heads.get(&id.key())?))).collect())
-}
-
 async fn retry(tx: &Tx, found: Found, new_id: DeliveryId, now: Timestamp) -> Result<Delivery, Fault> {
     if !is_enabled(tx, found.endpoint_id()).await? {
         return Err(StoreError::EndpointDisabled.into());
@@ -218,7 +194,7 @@ async fn list_deliveries(
     scope: Scope,
     filter: DeliveryFilter,
     request: PageRequest,
-) -> Result<Page<Delivery>, Fault> {
+) -> Result<Page<ListedDelivery>, Fault> {
     let visible = visible_endpoints(session, &scope).await?;
     let range = KeyRange::of(filter.span, request.before);
     let sources = match filter.event_id {
@@ -226,7 +202,15 @@ async fn list_deliveries(
         None => sources(&filter, visible.as_ref(), range),
     };
     let shown = Shown { visible, filter };
-    Keys::new(session, sources).page(&request, shown, |delivery| delivery.id.bits()).await
+    let keys = Keys::new(session, sources);
+    let Page { rows, next } = keys.page(&request, shown, |delivery| delivery.id.bits()).await?;
+    let keys: Vec<i64> = rows.iter().map(|delivery| delivery.id.key()).collect();
+    let last = log::last_attempts(session, &keys).await?;
+    let listed = |delivery: Delivery| {
+        let last_attempt = last.get(&delivery.id.key()).copied();
+        ListedDelivery { delivery, last_attempt }
+    };
+    Ok(Page { rows: rows.into_iter().map(listed).collect(), next })
 }
 
 /// What of the deliveries a listing shows.

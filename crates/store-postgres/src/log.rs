@@ -360,6 +360,9 @@ pub(crate) async fn last_attempts(
     session: &Session,
     keys: &[i64],
 ) -> Result<HashMap<i64, AttemptHead>, Fault> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
     let (low, high) = bounds(keys);
     let (latest, inline) =
         try_join(session.query(LATEST_HEADS, &[&keys]), session.query(INLINE_HEADS, &[&keys, &low, &high]))

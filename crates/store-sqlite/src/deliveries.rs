@@ -1,9 +1,9 @@
 //! Deliveries as the log shows them: one, a listing, those of an event; and what a person does to one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use async_trait::async_trait;
-use domain::attempt::{Attempt, AttemptHead};
+use domain::attempt::Attempt;
 use domain::audit::{Action, Object};
 use domain::delivery::{Delivery, EndReason, Status};
 use domain::id::{DeliveryId, EndpointId, EventId};
@@ -16,7 +16,7 @@ use store::audit::Subject;
 use store::backend::changes::Change;
 use store::backend::compared::Compared;
 use store::backend::worlds::{delivery_fits, own_deliveries};
-use store::deliveries::{Deliveries, DeliveryFilter};
+use store::deliveries::{Deliveries, DeliveryFilter, ListedDelivery};
 use store::once::MaybeOnce;
 use store::page::{Page, PageRequest, Span};
 
@@ -46,18 +46,9 @@ impl Deliveries for SqliteStore {
         scope: &Scope,
         filter: DeliveryFilter,
         page: PageRequest,
-    ) -> Result<Page<Delivery>, StoreError> {
+    ) -> Result<Page<ListedDelivery>, StoreError> {
         let scope = scope.clone();
         self.read("listing deliveries", move |conn| list_deliveries(conn, &scope, &filter, &page)).await
-    }
-
-    async fn last_attempts(
-        &self,
-        scope: &Scope,
-        ids: Vec<DeliveryId>,
-    ) -> Result<HashMap<DeliveryId, AttemptHead>, StoreError> {
-        let scope = scope.clone();
-        self.read("looking up attempts", move |conn| last_attempts(conn, &scope, &ids)).await
     }
 
     async fn deliveries_of(&self, scope: &Scope, event_id: EventId) -> Result<Vec<Delivery>, StoreError> {
@@ -125,23 +116,6 @@ fn delivery(conn: &Connection, scope: &Scope, id: DeliveryId) -> Result<(Deliver
     Ok((delivery, attempts))
 }
 
-fn last_attempts(
-    conn: &Connection,
-    scope: &Scope,
-    ids: &[DeliveryId],
-) -> Result<HashMap<DeliveryId, AttemptHead>, Fault> {
-    let visible = visible_endpoints(conn, scope)?;
-    let mut heads = HashMap::new();
-    for id in ids {
-        let Some(found) = log::find(conn, *id)? else { continue };
-        let is_seen = visible.as_ref().is_none_or(|visible| visible.contains(&found.endpoint_id()));
-        if is_seen && let Some(head) = log::last_attempt(conn, *id)? {
-            heads.insert(*id, head);
-        }
-    }
-    Ok(heads)
-}
-
 fn retry(tx: &mut Tx<'_>, found: Found, new_id: DeliveryId, now: Timestamp) -> Result<Delivery, Fault> {
     if !is_enabled(tx.conn, found.endpoint_id())? {
         return Err(StoreError::EndpointDisabled.into());
@@ -192,7 +166,7 @@ fn list_deliveries(
     scope: &Scope,
     filter: &DeliveryFilter,
     request: &PageRequest,
-) -> Result<Page<Delivery>, Fault> {
+) -> Result<Page<ListedDelivery>, Fault> {
     let visible = visible_endpoints(conn, scope)?;
     let range = KeyRange::of(filter.span, request.before);
     let merge = Keys::new(conn, sources(conn, filter, visible.as_ref(), range)?);
@@ -203,7 +177,12 @@ fn list_deliveries(
         }
         Ok(Some(log::shown(found, conn)?).filter(|delivery| delivery_fits(delivery, filter)))
     };
-    merge.page(request, shown, |delivery| delivery.id.bits())
+    let Page { rows, next } = merge.page(request, shown, |delivery| delivery.id.bits())?;
+    let listed = |delivery: Delivery| {
+        let last_attempt = log::last_attempt(conn, delivery.id)?;
+        Ok(ListedDelivery { delivery, last_attempt })
+    };
+    Ok(Page { rows: rows.into_iter().map(listed).collect::<Result<_, Fault>>()?, next })
 }
 
 /// How a table of deliveries is gone through.

@@ -1,7 +1,5 @@
 //! Deliveries as the log shows them, and what a person may do to one.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use domain::attempt::{Attempt, AttemptHead};
 use domain::delivery::{Delivery, Status};
@@ -25,6 +23,14 @@ pub struct DeliveryFilter {
     pub span: Span,
 }
 
+/// A delivery in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedDelivery {
+    pub delivery: Delivery,
+    /// The one that ended it, else the latest; `None` before one has ended.
+    pub last_attempt: Option<AttemptHead>,
+}
+
 #[async_trait]
 pub trait Deliveries {
     /// With its attempts, oldest first.
@@ -34,13 +40,7 @@ pub trait Deliveries {
         scope: &Scope,
         filter: DeliveryFilter,
         page: PageRequest,
-    ) -> Result<Page<Delivery>, StoreError>;
-    /// The latest attempt of each of these that the caller sees and that has one: what a list shows beside them.
-    async fn last_attempts(
-        &self,
-        scope: &Scope,
-        ids: Vec<DeliveryId>,
-    ) -> Result<HashMap<DeliveryId, AttemptHead>, StoreError>;
+    ) -> Result<Page<ListedDelivery>, StoreError>;
     /// Every delivery of an event in the caller's world, oldest first; for "what became of it".
     async fn deliveries_of(&self, scope: &Scope, event_id: EventId) -> Result<Vec<Delivery>, StoreError>;
     /// Of a finished delivery: queues a new one, `new_id`, with `trigger: retry`. Of an unfinished one: makes it due now (one

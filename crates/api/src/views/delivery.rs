@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::attempt::{Attempt, AttemptHead, HeaderList, Response, Timings};
 use domain::delivery::Delivery;
 use serde::Serialize;
+use store::deliveries::ListedDelivery;
 use utoipa::ToSchema;
 
 use super::{text, time};
@@ -46,7 +47,8 @@ pub(crate) struct DeliveryRow {
 /// A delivery in a list, with what its latest attempt came to.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ListedDelivery {
+#[schema(as = ListedDelivery)]
+pub(crate) struct ListedDeliveryView {
     #[serde(flatten)]
     row: DeliveryRow,
     /// Null before the first attempt has ended.
@@ -168,16 +170,19 @@ impl DeliveryRow {
     }
 }
 
-impl ListedDelivery {
-    pub(crate) fn of(delivery: &Delivery, last: Option<&AttemptHead>) -> Self {
-        let last_attempt = last.map(|head| LastAttempt {
-            number: head.number,
-            started_at: time(head.started_at),
-            duration_ms: head.duration_ms,
-            outcome: head.outcome.as_str(),
-            status_code: head.status_code,
-        });
-        Self { row: DeliveryRow::of(delivery), last_attempt }
+impl ListedDeliveryView {
+    pub(crate) fn of(listed: &ListedDelivery) -> Self {
+        Self {
+            row: DeliveryRow::of(&listed.delivery),
+            last_attempt: listed.last_attempt.as_ref().map(LastAttempt::of),
+        }
+    }
+}
+
+impl LastAttempt {
+    fn of(head: &AttemptHead) -> Self {
+        let AttemptHead { number, started_at, duration_ms, outcome, status_code } = *head;
+        Self { number, started_at: time(started_at), duration_ms, outcome: outcome.as_str(), status_code }
     }
 }
 

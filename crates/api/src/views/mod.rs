@@ -19,7 +19,7 @@ use domain::scope::Owner;
 use domain::time::Timestamp;
 
 pub(crate) use audit::{AuditView, audited};
-pub(crate) use delivery::{AttemptView, DeliveryRow, DeliveryView, ListedDelivery, TestView};
+pub(crate) use delivery::{AttemptView, DeliveryRow, DeliveryView, ListedDeliveryView, TestView};
 pub(crate) use endpoint::{EndpointCreated, EndpointView, HEADER_MASK, SecretView};
 pub(crate) use event::{BatchAnswer, BatchItem, Became, EventAccepted, EventRow, EventView};
 pub(crate) use event_type::EventTypeView;

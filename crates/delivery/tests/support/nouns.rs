@@ -1,10 +1,10 @@
 //! Endpoints, deliveries and events, as far as the queue's rules depend on them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::attempt::{Attempt, AttemptHead};
+use domain::attempt::Attempt;
 use domain::delivery::{Delivery, Status};
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch, EndpointState};
 use domain::event::Event;
@@ -12,7 +12,7 @@ use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::scope::Scope;
 use domain::time::Timestamp;
 use store::StoreError;
-use store::deliveries::{Deliveries, DeliveryFilter};
+use store::deliveries::{Deliveries, DeliveryFilter, ListedDelivery};
 use store::endpoints::{EndpointFilter, Endpoints, Rotation};
 use store::events::{EventFilter, Events, Publication};
 use store::once::MaybeOnce;
@@ -140,23 +140,17 @@ impl Deliveries for FakeStore {
         scope: &Scope,
         filter: DeliveryFilter,
         page: PageRequest,
-    ) -> Answer<Page<Delivery>> {
+    ) -> Answer<Page<ListedDelivery>> {
         self.reach(Call::Read, |state| {
             let ids = state.rows.keys().chain(state.ended.keys());
             let shown = ids.filter_map(|id| self.shown(scope, state, *id).ok());
             let fits = |status: Status| filter.status.is_none_or(|wanted| wanted == status);
-            Ok(one_page(shown.filter(|shown| fits(shown.status)).collect(), |shown| shown.id.bits(), page))
-        })
-        .await
-    }
-    async fn last_attempts(
-        &self,
-        _: &Scope,
-        ids: Vec<DeliveryId>,
-    ) -> Answer<HashMap<DeliveryId, AttemptHead>> {
-        self.reach(Call::Read, |state| {
-            let last = |id: &DeliveryId| Some((*id, state.attempts.get(id)?.last()?.head()));
-            Ok(ids.iter().filter_map(last).collect())
+            let listed = shown.filter(|shown| fits(shown.status)).map(|delivery| {
+                let attempts = state.attempts.get(&delivery.id);
+                let last_attempt = attempts.and_then(|attempts| attempts.last()).map(Attempt::head);
+                ListedDelivery { delivery, last_attempt }
+            });
+            Ok(one_page(listed.collect(), |listed| listed.delivery.id.bits(), page))
         })
         .await
     }

@@ -169,7 +169,8 @@ async fn a_day_that_is_over_goes_with_all_that_it_holds() {
     assert_eq!(events.rows, [new.event]);
     let deliveries =
         world.store.list_deliveries(&Scope::Platform, DeliveryFilter::default(), PAGE).await.unwrap();
-    let shown: Vec<_> = deliveries.rows.iter().map(|delivery| (delivery.id, delivery.status)).collect();
+    let shown: Vec<_> =
+        deliveries.rows.iter().map(|listed| (listed.delivery.id, listed.delivery.status)).collect();
     assert_eq!(shown, [(new.deliveries[0].id, Status::Succeeded)]);
     let late = world.record(&held, claim, Verdict::Succeeded);
     assert_eq!(world.store.record(vec![late]).await.unwrap(), [Recorded::Lost]);

@@ -286,7 +286,7 @@ async fn pages_of_deliveries(
         let request = PageRequest { limit, before };
         let page = history.world.store.list_deliveries(scope, filter.clone(), request).await.unwrap();
         assert!(page.rows.len() <= limit);
-        shown.extend(page.rows);
+        shown.extend(page.rows.into_iter().map(|listed| listed.delivery));
         match page.next {
             Some(next) => before = Some(next),
             None => return shown,

@@ -20,7 +20,7 @@ use domain::secret::{SecretText, Secrets};
 use domain::time::Timestamp;
 
 use super::{Backend, Instance};
-use crate::deliveries::DeliveryFilter;
+use crate::deliveries::{DeliveryFilter, ListedDelivery};
 use crate::events::{EventFilter, Hold, NewDelivery, Publication};
 use crate::page::{Page, PageRequest};
 use crate::queue::{Claim, ClaimedDelivery, Granted, Record, Recorded, Want};
@@ -245,8 +245,8 @@ impl Stage {
         limit: usize,
     ) -> Vec<DeliveryId> {
         let page = |request| self.list_deliveries(scope, filter.clone(), request);
-        let rows = all_rows(limit, page, |delivery: &Delivery| delivery.id.bits()).await;
-        rows.iter().map(|delivery| delivery.id).collect()
+        let rows = all_rows(limit, page, |listed: &ListedDelivery| listed.delivery.id.bits()).await;
+        rows.iter().map(|listed| listed.delivery.id).collect()
     }
 
     pub(super) async fn deliveries_seen(&self, scope: &Scope) -> Vec<DeliveryId> {
