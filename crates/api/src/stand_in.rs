@@ -180,7 +180,7 @@ impl Nodes for NoStore {
     async fn tell_step(&self, _: Step) -> Answer<()> {
         away()
     }
-    async fn whole(&self, _: Timestamp, _: Timestamp) -> Answer<Whole> {
+    async fn whole(&self, _: Timestamp) -> Answer<Whole> {
         away()
     }
     async fn listen(&self) -> Answer<Listener> {

@@ -46,15 +46,14 @@ impl Nodes for PostgresStore {
         self.write("telling what this node counted", tell).await
     }
 
-    async fn whole(&self, since: Timestamp, _: Timestamp) -> Result<Whole, StoreError> {
+    async fn whole(&self, since: Timestamp) -> Result<Whole, StoreError> {
         let own_id = self.shared.node.fence().unsigned_abs();
         let look = reading(move |session| {
             Box::pin(async move {
                 let nodes = session.query(LIVING, &[]).await?;
                 let steps = session.query(STEPS, &[&since.as_millis()]).await?;
-                let steps: Vec<_> = steps.iter().map(step_of_row).collect();
-                let nodes = nodes.iter().map(|row| node_of_row(row, &steps)).collect();
-                Ok::<_, Fault>(Whole { own_id, nodes, steps })
+                let nodes = nodes.iter().map(node_of_row).collect();
+                Ok::<_, Fault>(Whole { own_id, nodes, steps: steps.iter().map(step_of_row).collect() })
             })
         });
         self.read("looking at the nodes", look).await
@@ -65,12 +64,9 @@ impl Nodes for PostgresStore {
     }
 }
 
-/// A beat tells no time; a node is heard of when it tells what it counted.
-fn node_of_row(row: &Row, steps: &[(u64, Step)]) -> Node {
-    let id = row.get::<_, i64>(0).unsigned_abs();
-    let told_at = steps.iter().filter(|(node, _)| *node == id).map(|(_, step)| step.at).max();
-    let started_at = Timestamp::from_millis(row.get(3));
-    Node { id, name: row.get(1), version: row.get(2), started_at, renewed_at: told_at.unwrap_or(started_at) }
+fn node_of_row(row: &Row) -> Node {
+    let (id, started_at) = (row.get::<_, i64>(0).unsigned_abs(), Timestamp::from_millis(row.get(3)));
+    Node { id, name: row.get(1), version: row.get(2), started_at }
 }
 
 fn step_of_row(row: &Row) -> (u64, Step) {

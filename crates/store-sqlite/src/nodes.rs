@@ -19,8 +19,8 @@ impl Nodes for SqliteStore {
         Ok(())
     }
 
-    async fn whole(&self, since: Timestamp, now: Timestamp) -> Result<Whole, StoreError> {
-        Ok(self.alone.whole(since, now))
+    async fn whole(&self, since: Timestamp) -> Result<Whole, StoreError> {
+        Ok(self.alone.whole(since))
     }
 
     async fn listen(&self) -> Result<Listener, StoreError> {

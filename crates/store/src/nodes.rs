@@ -52,8 +52,6 @@ pub struct Node {
     pub name: String,
     pub version: String,
     pub started_at: Timestamp,
-    /// When it last showed that it lives.
-    pub renewed_at: Timestamp,
 }
 
 /// All that serve, and what they counted.
@@ -74,8 +72,8 @@ pub trait Nodes {
     /// Tells the others what this process counted in a step that is over. Steps older than
     /// [`RATES_SECONDS`](domain::limits::RATES_SECONDS) are forgotten.
     async fn tell_step(&self, step: Step) -> Result<(), StoreError>;
-    /// Who lives at `now`, with the steps that began at `since` or later.
-    async fn whole(&self, since: Timestamp, now: Timestamp) -> Result<Whole, StoreError>;
+    /// Who lives, with the steps that began at `since` or later.
+    async fn whole(&self, since: Timestamp) -> Result<Whole, StoreError>;
     /// Somebody listens here: from when this returns, what happens on any node is in this one's feed within a second.
     async fn listen(&self) -> Result<Listener, StoreError>;
 }

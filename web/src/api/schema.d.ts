@@ -1572,7 +1572,7 @@ export interface components {
             name: string;
             /**
              * Format: date-time
-             * @description When it last showed that it lives.
+             * @description When it was last heard of: the one that answers now, another when it told what it counted.
              */
             renewedAt: string;
             /** Format: date-time */

@@ -29,6 +29,7 @@ use crate::caller::{Caller, Viewer};
 use crate::endpoints::no_endpoint;
 use crate::problem::Problem;
 use crate::query::Params;
+use crate::views::node_id;
 
 /// How often a stream on which nothing happens looks whether its caller may still see anything.
 const VALIDITY_PAUSE: Duration = Duration::from_secs(1);
@@ -228,7 +229,7 @@ impl Stream {
     /// What a number is known by.
     fn numbering(&self) -> String {
         match self.api.store.feed().numbering() {
-            Numbering::OfThisProcess => format!("{:016x}", self.api.settings.node),
+            Numbering::OfThisProcess => node_id(self.api.settings.node),
             Numbering::OfAll => ALL_NODES.to_owned(),
         }
     }

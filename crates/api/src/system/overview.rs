@@ -94,7 +94,7 @@ pub(crate) async fn get_system(State(api): State<Arc<Api>>, caller: Viewer) -> R
     let waiting = api.backlog.waiting(&api).await?;
     let parts = SystemParts {
         settings: &api.settings,
-        whole: &api.store.whole(first_step_at(now), now).await?,
+        whole: &api.store.whole(first_step_at(now)).await?,
         now,
         waiting: api.store.queue_length().await?,
         oldest_waiting_at: waiting.iter().map(|waiting| waiting.oldest_at).min(),

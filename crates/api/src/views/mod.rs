@@ -28,7 +28,7 @@ pub(crate) use session::{CurrentSession, PortalLink, SessionView};
 pub(crate) use signature::{SignatureReport, SignatureView};
 pub(crate) use stats::StatsView;
 pub(crate) use stream::{DeletedEndpoint, StreamedAttempt};
-pub(crate) use system::{SystemParts, SystemView, WorstEndpoint};
+pub(crate) use system::{SystemParts, SystemView, WorstEndpoint, node_id};
 pub(crate) use tenant::{AppView, InstallView, LocationView};
 
 /// RFC 3339, UTC, with milliseconds.

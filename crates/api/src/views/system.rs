@@ -98,7 +98,7 @@ struct NodeView {
     version: String,
     #[schema(format = DateTime)]
     started_at: String,
-    /// When it last showed that it lives.
+    /// When it was last heard of: the one that answers now, another when it told what it counted.
     #[schema(format = DateTime)]
     renewed_at: String,
     /// Its share of what is counted above.
@@ -161,25 +161,31 @@ impl SystemView {
 }
 
 /// Of 16 hexadecimal digits.
-fn node_id(node: u64) -> String {
+pub(crate) fn node_id(node: u64) -> String {
     format!("{node:016x}")
 }
 
 impl NodeView {
     fn of(node: &Node, whole: &Whole, now: Timestamp) -> Self {
         let steps = whole.steps.iter().filter(|(id, _)| *id == node.id).map(|(_, step)| step);
-        let in_flight = steps.clone().next_back().map_or(0, |step| step.in_flight);
+        let latest = steps.clone().next_back();
+        let renewed_at = match latest {
+            _ if node.id == whole.own_id => now,
+            // It told the step when that was over.
+            Some(step) => step.at.plus_seconds(RATES_STEP_SECONDS),
+            None => node.started_at,
+        };
         let [accepted_per_second, delivered_per_second, failed_per_second] = per_second(&series(steps, now));
         Self {
             id: node_id(node.id),
             name: node.name.clone(),
             version: node.version.clone(),
             started_at: time(node.started_at),
-            renewed_at: time(node.renewed_at),
+            renewed_at: time(renewed_at),
             accepted_per_second,
             delivered_per_second,
             failed_per_second,
-            in_flight,
+            in_flight: latest.map_or(0, |step| step.in_flight),
         }
     }
 }

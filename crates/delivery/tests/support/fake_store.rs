@@ -245,7 +245,7 @@ impl Nodes for FakeStore {
     async fn tell_step(&self, _: Step) -> Result<(), StoreError> {
         Ok(())
     }
-    async fn whole(&self, _: Timestamp, _: Timestamp) -> Result<Whole, StoreError> {
+    async fn whole(&self, _: Timestamp) -> Result<Whole, StoreError> {
         Ok(Whole::default())
     }
     async fn listen(&self) -> Result<Listener, StoreError> {

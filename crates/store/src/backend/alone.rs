@@ -35,13 +35,12 @@ impl Alone {
         }
     }
 
-    pub fn whole(&self, since: Timestamp, now: Timestamp) -> Whole {
+    pub fn whole(&self, since: Timestamp) -> Whole {
         let node = Node {
             id: self.id(),
             name: self.name.clone(),
             version: self.version.to_owned(),
             started_at: self.started_at,
-            renewed_at: now,
         };
         let steps = self.steps.lock();
         let steps = steps.iter().filter(|step| step.at >= since).map(|step| (node.id, *step)).collect();
