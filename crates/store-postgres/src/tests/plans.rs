@@ -67,16 +67,19 @@ async fn no_statement_scans_a_log_of_thirty_days() {
     let mut faults = Vec::new();
     for sql in statements() {
         let plan = plan_under(&store, "", &sql).await;
-        if let Some(fault) = scan(&plan)
-            && LONG.iter().any(|table| fault.contains(table))
-        {
+        if let Some(fault) = long_scan(&plan) {
             faults.push(format!("{sql}\n{fault}\n{plan:#?}"));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
     // The check would notice.
     let plan = plan_under(&store, "", "select count(*) from deliveries where type = $1").await;
-    assert!(scan(&plan).is_some_and(|fault| LONG.iter().any(|table| fault.contains(table))), "{plan:#?}");
+    assert!(long_scan(&plan).is_some(), "{plan:#?}");
+}
+
+/// The first table of which there is much that is read from end to end.
+fn long_scan(plan: &[String]) -> Option<String> {
+    scans(plan).into_iter().find(|fault| LONG.iter().any(|table| fault.contains(table)))
 }
 
 /// What holds a row for every event.
@@ -84,7 +87,7 @@ const LONG: [&str; 5] = ["events", "deliveries", "attempts", "undelivered", "que
 const DAYS: i64 = 30;
 
 /// So many events and deliveries on each day, a tenth of them failed with an earlier attempt, 200 endpoints and locations; and as
-/// many deliveries as a tenth of the log in the queue.
+/// many deliveries again in the queue, all for one endpoint, as when a large receiver is down.
 async fn filled(database: &Database, store: &PostgresStore, rows_of_a_day: i64) {
     let today = store::backend::days::day_at(NOW);
     store.shared.days.ensure(&store.shared.pool, today - DAYS + 1..=today).await.unwrap();
@@ -93,6 +96,7 @@ async fn filled(database: &Database, store: &PostgresStore, rows_of_a_day: i64) 
         let (first, step) = (first_key_of(day), (first_key_of(day + 1) - first_key_of(day)) / rows_of_a_day);
         let numbered = format!("from generate_series(0::bigint, {}) n", rows_of_a_day - 1);
         let key = format!("{first} + n * {step}");
+        let failing = "substring(sha256('0') for 16)";
         let (endpoint, location) =
             ("substring(sha256((n % 200)::text::bytea) for 16)", "'location-' || n % 200");
         database.sql(&format!(
@@ -102,8 +106,8 @@ async fn filled(database: &Database, store: &PostgresStore, rows_of_a_day: i64) 
                  case when n % 10 = 0 then 5 else 4 end, null, 1, 0, convert_to(repeat('x', 100), 'UTF8') {numbered};
              insert into attempts select {key}, {key}, 'x' {numbered} where n % 10 = 0;
              insert into undelivered select {key}, {endpoint}, {location} {numbered} where n % 10 = 0;
-             insert into queue select {key}, 0, {key}, 0, {endpoint}, 'T' || n % 58, {location}, 0, null, null, 1, n \
-                 {numbered} where n % 10 = 1;"
+             insert into queue select {key}, 0, {key}, 0, {failing}, 'T' || n % 58, {location}, 0, null, null, 1, n \
+                 {numbered};"
         ));
     }
     database.sql("vacuum analyze");
@@ -157,22 +161,37 @@ async fn rows(session: &crate::session::Session, sql: &str) -> Vec<String> {
 /// The first table that is read from end to end although it may be long: without an index, or through one whose order alone
 /// is of use while most rows are thrown away.
 fn scan(plan: &[String]) -> Option<String> {
+    scans(plan).into_iter().next()
+}
+
+/// What a step is part of.
+fn parent(plan: &[String], place: usize) -> &str {
+    let depth = |step: &str| step.len() - step.trim_start().len();
+    let above = plan[..place].iter().rev().filter(|step| step.contains("->"));
+    above.map(String::as_str).find(|step| depth(step) < depth(&plan[place])).unwrap_or_default()
+}
+
+/// All of them.
+fn scans(plan: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
     for (place, step) in plan.iter().enumerate() {
         let table =
             step.split(" on ").nth(1).unwrap_or_default().split_whitespace().next().unwrap_or_default();
         let is_small = MAY_BE_SCANNED.contains(&table) || table.starts_with("unnest");
         if step.contains("Seq Scan") && !is_small {
-            return Some(format!("scans {table}"));
+            found.push(format!("scans {table}"));
         }
         let details = plan[place + 1..].iter().take_while(|detail| !detail.contains("->"));
         let details: Vec<_> = details.collect();
         let is_index = step.contains("Index Scan") || step.contains("Index Only Scan");
         let is_bound = details.iter().any(|detail| detail.contains("Index Cond"));
-        if is_index && !is_bound && !is_small && details.iter().any(|detail| detail.contains("Filter:")) {
-            return Some(format!("walks all of {table}"));
+        let is_thrown_away = details.iter().any(|detail| detail.contains("Filter:"))
+            || parent(plan, place).contains("Merge Join");
+        if is_index && !is_bound && !is_small && is_thrown_away {
+            found.push(format!("walks all of {table}"));
         }
     }
-    None
+    found
 }
 
 fn statements() -> Vec<String> {
