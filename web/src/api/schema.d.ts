@@ -755,8 +755,9 @@ export interface paths {
          *     `reset` with `{}` where something was missed: read anew what you show. With `payloads=true` an attempt carries `request` and
          *     `response` as `GET /v1/deliveries/{id}` shows them, and `payload`, the published body as a string. Every event has an id: send the
          *     last one as `last-event-id` to go on from there. The server keeps what happened for a minute or so. Where several nodes serve, each
-         *     tells what happens on all within a second and goes on for a client of any other; a single one begins anew when it restarts. A
-         *     comment comes every 15 seconds. The stream ends when its key or session does, and when the server stops.
+         *     tells what happens on all within a second and goes on for a client of any other, and shows an endpoint as it stands when that is
+         *     told: of changes in quick succession each may show the last. A single one begins anew when it restarts. A comment comes every
+         *     15 seconds. The stream ends when its key or session does, and when the server stops.
          */
         get: operations["streamEvents"];
         put?: never;

@@ -171,18 +171,19 @@ async fn each_world_hears_of_its_own_endpoints_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_goes_on_where_it_was_left_and_says_when_it_cannot() {
     let world = World::start().await;
-    let endpoint = world.endpoint(json!({})).await;
+    // One for each change that nobody hears at once: a node may tell of two of one endpoint with what followed.
+    let [endpoint, other] = [world.endpoint(json!({})).await, world.endpoint(json!({})).await];
     let mut stream = opened(&world.api, "/v1/stream").await;
-    let change = async |description: &str| {
+    let change = async |endpoint: &Value, description: &str| {
         let body = json!({"description": description});
-        world.api.patch(&path("endpoints", &endpoint), &body).await.expect(200);
+        world.api.patch(&path("endpoints", endpoint), &body).await.expect(200);
     };
-    change("1").await;
+    change(&endpoint, "1").await;
     assert_eq!(stream.heard("endpoint").await["description"], "1");
     let left_at = stream.last_id.clone();
     drop(stream);
-    change("2").await;
-    change("3").await;
+    change(&endpoint, "2").await;
+    change(&other, "3").await;
     let resumed = |id: &str| world.api.clone().with_header("last-event-id", id);
     let mut stream = opened(&resumed(&left_at), "/v1/stream").await;
     for description in ["2", "3"] {
@@ -200,7 +201,7 @@ async fn a_stream_goes_on_where_it_was_left_and_says_when_it_cannot() {
     ] {
         let mut stream = resumed(unknown).open("/v1/stream").await.unwrap();
         assert_eq!(stream.heard("reset").await, json!({}), "{unknown}");
-        change("4").await;
+        change(&endpoint, "4").await;
         assert_eq!(stream.heard("endpoint").await["description"], "4", "{unknown}");
     }
     let left_at = stream.last_id.clone();
