@@ -205,6 +205,11 @@ pub const DATABASE_WAIT_MS_MAX: u64 = 3_000;
 pub const DATABASE_CONNECT_MS_MAX: u64 = 3_000;
 pub const DATABASE_LOCK_MS_MAX: u64 = 5_000;
 pub const DATABASE_CALL_MS_MAX: u64 = 10_000;
+/// A migration waits so long for what other transactions hold, and whoever comes meanwhile waits behind it, milliseconds; then it
+/// lets the others pass for a moment, and tries again, about a minute in all.
+pub const MIGRATION_LOCK_MS_MAX: u64 = 1_000;
+pub const MIGRATION_PAUSE_MS: u64 = 500;
+pub const MIGRATION_TRIES_MAX: u32 = 40;
 /// A transaction of which the server hears nothing for so long is given up by it, milliseconds: with it go the locks on what its
 /// node held.
 pub const DATABASE_IDLE_MS_MAX: i64 = 5_000;
@@ -234,6 +239,8 @@ const _: () = assert!(BEAT_MS + (DATABASE_CONNECT_MS_MAX + BEAT_CALL_MS_MAX) as 
 const _: () =
     assert!(BEAT_MS + (BEAT_CALL_MS_MAX as i64) <= NODE_DOUBT_MS && NODE_DOUBT_MS < NODE_SILENCE_MS);
 const _: () = assert!(DATABASE_IDLE_MS_MAX < NODE_SILENCE_MS);
+const _: () =
+    assert!(MIGRATION_LOCK_MS_MAX < BEAT_CALL_MS_MAX && MIGRATION_LOCK_MS_MAX < PUBLISH_WAIT_MS_MAX);
 const _: () = assert!(PUBLISH_WAIT_MS_MAX + PUBLISH_STORE_MS_MAX <= DATABASE_CALL_MS_MAX);
 const _: () =
     assert!(DATABASE_LOCK_MS_MAX < DATABASE_CALL_MS_MAX && DATABASE_CONNECT_MS_MAX < DATABASE_CALL_MS_MAX);

@@ -78,6 +78,12 @@ impl Fault {
         code == Some(&SqlState::T_R_SERIALIZATION_FAILURE) || code == Some(&SqlState::T_R_DEADLOCK_DETECTED)
     }
 
+    /// Whether others hold what it would lock, or stood in its way.
+    pub(crate) fn is_in_the_way(&self) -> bool {
+        let Self::Sql(error) = self else { return false };
+        self.is_collision() || error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
     /// Whether it is the operation's own fault, so that others that share its transaction may go on without it.
     pub(crate) fn is_own(&self) -> bool {
         match self {

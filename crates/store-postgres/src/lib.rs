@@ -18,6 +18,7 @@ mod health;
 mod keys;
 mod log;
 mod maintenance;
+mod migrations;
 mod nodes;
 mod once;
 mod open;

@@ -21,6 +21,7 @@ use tokio_postgres::config::{Host, TargetSessionAttrs};
 use crate::days::Days;
 use crate::fault::Fault;
 use crate::follow::{self, Follower};
+use crate::migrations::{Migrated, bring_up_to_date};
 use crate::nodes::{self, Node};
 use crate::pool::Pool;
 use crate::publisher;
@@ -30,10 +31,6 @@ use crate::tls::Tls;
 use crate::tx::Snapshot;
 use crate::{PostgresStore, Shared};
 
-/// Forward only, in order; the number of the last is the schema's version. One that takes something away comes a version
-/// after the one that stopped using it, since nodes of both versions serve during an upgrade.
-pub(crate) const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_whole.sql")];
 const VERSION_NUMBER_MIN: i64 = 150_000;
 
 pub(crate) const CANARY: &[u8] = b"hoopoe";
@@ -99,13 +96,6 @@ pub enum OpenError {
     ClockSkew { skew_ms: i64 },
     #[error("the store failed while {doing}; look at the cause, then start again")]
     Failed { doing: &'static str, source: StoreError },
-}
-
-/// From which version of the schema to which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Migrated {
-    pub from: i64,
-    pub to: i64,
 }
 
 /// Brings the schema of the database at `url` up to date and does nothing else.
@@ -265,41 +255,6 @@ async fn check_clock(session: &Session, now: Timestamp) -> Result<(), OpenError>
     let theirs: i64 = row.map_or(0, |row| row.get(0));
     let skew_ms = now.as_millis() - theirs;
     if skew_ms.abs() > CLOCK_SKEW_MS_MAX { Err(OpenError::ClockSkew { skew_ms }) } else { Ok(()) }
-}
-
-/// One node migrates, the others wait for its row.
-async fn bring_up_to_date(session: &Session) -> Result<Migrated, OpenError> {
-    let failed = failed("migrating");
-    // Two that make the table at once: one of them fails, and finds it then.
-    let _ = session
-        .run("create table if not exists schema_version (id integer primary key, version bigint not null)")
-        .await;
-    session
-        .run("insert into schema_version (id, version) values (1, 0) on conflict do nothing")
-        .await
-        .map_err(&failed)?;
-    session
-        .run("begin; set local lock_timeout = 0; set local statement_timeout = 0")
-        .await
-        .map_err(&failed)?;
-    let hold = "select version from schema_version where id = 1 for update";
-    let row = session.find(hold, &[]).await.map_err(&failed)?;
-    let (found, known): (i64, i64) = (row.map_or(0, |row| row.get(0)), MIGRATIONS.len() as i64);
-    if found > known {
-        session.run("rollback").await.map_err(&failed)?;
-        return Err(OpenError::SchemaNewer { found, known });
-    }
-    for migration in &MIGRATIONS[found as usize..] {
-        session.run(migration).await.map_err(&failed)?;
-    }
-    session
-        .run(&format!("update schema_version set version = {known} where id = 1; commit"))
-        .await
-        .map_err(&failed)?;
-    if found < known {
-        tracing::info!(from = found, to = known, "the database's schema was brought up to date");
-    }
-    Ok(Migrated { from: found, to: known })
 }
 
 /// A new database gets its canary here.

@@ -1,4 +1,4 @@
-//! Two nodes behind a balancer, restarted one after the other under load.
+//! Two nodes behind a balancer, restarted one after the other under load; and beside a schema of a version to come.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use http::Method;
-use testkit::{Client, Database, Receiver, Running, eventually};
+use testkit::{Answer, Client, Database, Receiver, Running, eventually};
 
-use crate::ledger::{arrivals, duplicates};
-use crate::nodes::node;
-use crate::site::{LOCATION, api, contact, endpoint, until_all_are_finished};
+use crate::ledger::{Ledger, arrivals, duplicates};
+use crate::nodes::{node, node_at_with};
+use crate::site::{LOCATION, api, binary, contact, endpoint, until_all_are_finished};
 
 const PUBLISHERS: usize = 8;
 /// Between two restarts, and before the first.
@@ -71,12 +71,8 @@ async fn nodes_restarted_one_after_the_other_refuse_and_lose_nothing() {
     for (place, node) in nodes.iter().enumerate() {
         balancer.put(place, Some(api(node)));
     }
-    endpoint(&api(&nodes[0]), LOCATION, &receiver.url("/hook")).await;
-    eventually("the endpoint on the other node", || async {
-        let listed = api(&nodes[1]).get("/v1/endpoints").await.expect(200);
-        (listed["data"].as_array().unwrap().len() == 1).then_some(())
-    })
-    .await;
+    let id = endpoint(&api(&nodes[0]), LOCATION, &receiver.url("/hook")).await;
+    until_known(&api(&nodes[1]), &id).await;
     let publishers: Vec<_> = (0..PUBLISHERS)
         .map(|_| {
             let balancer = Arc::clone(&balancer);
@@ -121,4 +117,60 @@ async fn nodes_restarted_one_after_the_other_refuse_and_lose_nothing() {
     // Nothing waited until a node was held for dead.
     said.extend(nodes.iter().map(Running::stderr));
     assert!(!said.contains("has fallen silent"), "{said}");
+}
+
+/// The other node has heard of the endpoint.
+async fn until_known(api: &Client, endpoint_id: &str) {
+    eventually("the endpoint on the other node", || async {
+        (api.get(&format!("/v1/endpoints/{endpoint_id}")).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+/// What a migration may do to each table that is there: a column more, which a row need not name.
+const WIDEN: &str = "select format('alter table %I add column to_come text not null default %L', relname, 'x') \
+    from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition";
+const BEYOND: &str =
+    "create table to_come (id bigint primary key); update schema_version set version = version + 1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_serve_on_beside_the_schema_of_a_version_to_come() {
+    let (database, receiver, ledger) = (Database::fresh(), Receiver::start().await, Ledger::default());
+    let retrying = || {
+        let command =
+            binary().args(["serve", "--dev", "--listen", "127.0.0.1:0", "--retry-schedule", "1,1,1,1"]);
+        node_at_with(command, &database.url())
+    };
+    let nodes = [retrying().start().await, retrying().start().await];
+    let apis = nodes.each_ref().map(api);
+    // Some are put off before the change and claimed after it.
+    receiver.script("/hook", (0..ACKNOWLEDGED).map(|n| Answer::status(if n % 4 == 0 { 503 } else { 200 })));
+    let first = endpoint(&apis[0], LOCATION, &receiver.url("/hook")).await;
+    until_known(&apis[1], &first).await;
+    let publishing = ledger.insist(&apis, PUBLISHERS);
+    ledger.wait_for(ACKNOWLEDGED).await;
+    for widen in database.sql(WIDEN).lines() {
+        database.sql(widen);
+    }
+    database.sql(BEYOND);
+    ledger.wait_for(ledger.acknowledged() + ACKNOWLEDGED).await;
+    let made = endpoint(&apis[1], "another", &receiver.url("/another")).await;
+    let failed = ledger.publish_one(&apis[1]).await;
+    let told = publishing.stop().await;
+    told.must_be_right();
+    assert_eq!((told.refused, failed), (0, Some(202)));
+    until_known(&apis[0], &made).await;
+    until_all_are_finished(&apis[0]).await;
+    assert_eq!(ledger.missing(&receiver), Vec::<String>::new());
+    let listed = apis[1].get("/v1/deliveries?status=succeeded&limit=200").await.expect(200);
+    assert_eq!(listed["data"].as_array().unwrap().len(), 200);
+
+    let refused = retrying().run(b"").await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("start a newer Hoopoe"), "{}", refused.stderr);
+    for mut node in nodes {
+        node.signal("TERM").await;
+        assert!(node.ended().await.success(), "{}", node.stderr());
+        assert!(!node.stderr().contains("ERROR"), "{}", node.stderr());
+    }
 }

@@ -7,7 +7,8 @@ use store::vault::{MasterKey, Vault};
 use testkit::{Database, ManualClock, Postgres};
 
 use super::{NOW, open, settings};
-use crate::open::MIGRATIONS;
+use crate::migrations::MIGRATIONS;
+use crate::open::target;
 use crate::{OpenError, PostgresStore, Settings, SkewCheck, migrate};
 
 #[tokio::test]
@@ -59,6 +60,30 @@ async fn each_migration_leaves_the_version_before_all_that_it_knows() {
     }
 }
 
+/// What a migration waits for may be a backup that runs for an hour; it must not stand in everybody's way as long.
+#[tokio::test]
+async fn a_migration_that_waits_lets_others_pass_and_is_made_once_it_can_be() {
+    let database = Database::fresh();
+    database.sql("create table schema_version (id integer primary key, version bigint not null)");
+    database.sql("insert into schema_version (id, version) values (1, 1)");
+    database.sql(MIGRATIONS[0]);
+    let [reading, passing] = [target(&database.url()).unwrap(), target(&database.url()).unwrap()];
+    let (reading, passing) = (reading.connect().await.unwrap(), passing.connect().await.unwrap());
+    reading.run("begin; select from endpoint_health").await.unwrap();
+    let url = database.url();
+    let migrating = tokio::spawn(async move { migrate(&url).await });
+    testkit::eventually("the migration to wait", || async {
+        (database.sql("select count(*) from pg_locks where not granted") == "1").then_some(())
+    })
+    .await;
+    // It would wait behind the one that waits, longer than a call may take.
+    passing.run("select from endpoint_health").await.unwrap();
+    assert!(!migrating.is_finished(), "the table is read still");
+    reading.run("commit").await.unwrap();
+    let migrated = migrating.await.unwrap().unwrap();
+    assert_eq!((migrated.from, migrated.to), (1, MIGRATIONS.len() as i64));
+}
+
 #[tokio::test]
 async fn of_many_that_open_a_new_database_at_once_one_migrates_it() {
     let (database, clock) = (Database::fresh(), ManualClock::at(NOW));
@@ -77,6 +102,19 @@ async fn a_clock_that_is_far_from_the_databases_is_refused() {
     assert!(matches!(refused, Err(OpenError::ClockSkew { skew_ms }) if skew_ms < 0));
     assert_eq!(database.sql("select count(*) from pg_class where relname = 'schema_version'"), "0");
     PostgresStore::open(strict(&ManualClock::at_real_time())).await.unwrap();
+}
+
+/// A server behind a firewall that drops what comes, or a machine that hangs: connected or not, no word comes from it.
+#[tokio::test]
+async fn a_server_that_is_silent_keeps_nobody_from_the_next() {
+    let (database, clock) = (Database::fresh(), ManualClock::at(NOW));
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = database.url_at(&[silent.local_addr().unwrap(), database.address()]);
+    let store = PostgresStore::open(Settings { url, ..settings(&database, &clock) }).await.unwrap();
+    store.ping().await.unwrap();
+    silent.set_nonblocking(true).unwrap();
+    silent.accept().expect("it was asked first");
+    store.close().await;
 }
 
 #[tokio::test]
