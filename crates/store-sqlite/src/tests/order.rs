@@ -21,6 +21,7 @@ use store::tenants::Tenants;
 
 use super::{NOW, World, open};
 use crate::maintenance::SLICE_ROWS;
+use crate::order::Bounds;
 
 const DAY_MS: i64 = 86_400_000;
 const LOCATIONS: [&str; 3] = ["one", "two", "three"];
@@ -401,7 +402,33 @@ async fn a_place_in_an_order_from_the_tail_on_is_passed_by() {
 }
 
 #[tokio::test]
-async fn a_commit_that_fails_puts_nothing_in_order() {
+async fn what_a_commit_put_in_order_that_failed_is_put_in_order_by_the_next() {
+    let world = World::new();
+    let (endpoint, mut published) = ten(&world).await;
+    let parts = number(&world, "SELECT count(*) FROM ordered").await;
+    let failing = world.store.write("failing", |tx| {
+        tx.days.bound(Bounds { tail_rows: 1, bulk_rows: 0, part_rows: 1 });
+        // Nothing notices before the commit.
+        let orphan = "CREATE TABLE parents (id INTEGER PRIMARY KEY);
+            CREATE TABLE orphans (of INTEGER REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
+            PRAGMA defer_foreign_keys = ON; INSERT INTO orphans VALUES (1);";
+        Ok(tx.conn.execute_batch(orphan)?)
+    });
+    assert!(matches!(failing.await, Err(StoreError::Unavailable { .. })));
+    assert_eq!(number(&world, "SELECT count(*) FROM ordered").await, parts);
+    for place in 10..20 {
+        let publication = world.publication(&endpoint, NOW.plus_millis(place));
+        end(&world, &publication).await;
+        published.push(publication);
+    }
+    assert!(number(&world, "SELECT count(*) FROM ordered").await > parts);
+    assert_eq!(of_endpoint(&world, &endpoint).await, newest_first(&published));
+    let location = Scope::Location("loc".parse().unwrap());
+    assert_eq!(events(&world, &location, &EventFilter::default(), 200).await.len(), published.len());
+}
+
+#[tokio::test]
+async fn a_full_disk_puts_nothing_in_order() {
     let world = World::new();
     let (endpoint, mut published) = ten(&world).await;
     let limit_pages = |pages: i64| {
