@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 pub(crate) use store::backend::days::{Day, day_at, day_of, first_key_of, suffix};
 
 use crate::fault::Fault;
+use crate::order::{self, BOUNDS, Bounds, Log, Order, Tail};
 
 /// Newest first.
 pub(crate) fn all(conn: &Connection) -> Result<Vec<Day>, Fault> {
@@ -79,15 +80,12 @@ fn tables(day: Day) -> String {
             key INTEGER PRIMARY KEY, salt INTEGER NOT NULL, type TEXT NOT NULL, scope INTEGER NOT NULL,
             location_id TEXT, company_id TEXT, app_id TEXT, hidden INTEGER NOT NULL,
             considered BLOB NOT NULL, payload BLOB NOT NULL) STRICT;
-        CREATE INDEX events_{d}_location ON events_{d} (location_id, scope) WHERE location_id IS NOT NULL;
         CREATE INDEX events_{d}_company ON events_{d} (company_id) WHERE company_id IS NOT NULL AND scope = 1;
         CREATE TABLE deliveries_{d} (
             key INTEGER PRIMARY KEY, salt INTEGER NOT NULL, event_key INTEGER NOT NULL, event_salt INTEGER NOT NULL,
             endpoint_id BLOB NOT NULL, type TEXT NOT NULL, location_id TEXT, trigger INTEGER NOT NULL,
             retry_key INTEGER, retry_salt INTEGER, status INTEGER NOT NULL, reason INTEGER,
             attempt_count INTEGER NOT NULL, completed_at INTEGER NOT NULL, attempt BLOB) STRICT;
-        CREATE INDEX deliveries_{d}_endpoint ON deliveries_{d} (endpoint_id);
-        CREATE INDEX deliveries_{d}_location ON deliveries_{d} (location_id) WHERE location_id IS NOT NULL;
         CREATE INDEX deliveries_{d}_status ON deliveries_{d} (status) WHERE status <> 4;
         CREATE INDEX deliveries_{d}_endpoint_status ON deliveries_{d} (endpoint_id, status) WHERE status <> 4;
         CREATE INDEX deliveries_{d}_event ON deliveries_{d} (event_key) WHERE trigger <> 0;
@@ -103,16 +101,23 @@ fn tables(day: Day) -> String {
 }
 
 /// What the writer knows of the days. It follows the transaction: after a rollback it is read again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Days {
     known: HashMap<Day, Arc<DaySql>>,
+    /// Of events and of deliveries.
+    tails: HashMap<Day, [Tail; 2]>,
+    bounds: Bounds,
     changed: bool,
 }
 
 impl Days {
     pub(crate) fn load(conn: &Connection) -> Result<Self, Fault> {
-        let known = all(conn)?.into_iter().map(|day| (day, Arc::new(DaySql::new(day)))).collect();
-        Ok(Self { known, changed: false })
+        let (mut known, mut tails) = (HashMap::new(), HashMap::new());
+        for day in all(conn)? {
+            known.insert(day, Arc::new(DaySql::new(day)));
+            tails.insert(day, [Tail::load(conn, day, Log::Events)?, Tail::load(conn, day, Log::Deliveries)?]);
+        }
+        Ok(Self { known, tails, bounds: BOUNDS, changed: false })
     }
 
     pub(crate) fn get(&self, day: Day) -> Option<Arc<DaySql>> {
@@ -125,16 +130,45 @@ impl Days {
         }
         self.changed = true;
         conn.execute_batch(&tables(day))?;
+        conn.execute_batch(&Order::ALL.map(|order| order.create_sql(day)).concat())?;
         conn.execute("INSERT INTO days (day) VALUES (?1)", params![day])?;
         let sql = Arc::new(DaySql::new(day));
         self.known.insert(day, Arc::clone(&sql));
+        self.tails.insert(day, [Tail::of_new_day(day); 2]);
         Ok(sql)
+    }
+
+    pub(crate) fn tails(&self) -> &HashMap<Day, [Tail; 2]> {
+        &self.tails
+    }
+
+    pub(crate) fn tail_mut(&mut self, day: Day, log: Log) -> Option<&mut Tail> {
+        self.tails.get_mut(&day).map(|tails| &mut tails[log as usize])
+    }
+
+    /// After rows were put in order.
+    pub(crate) fn set_tail(&mut self, day: Day, log: Log, tail: Tail) {
+        self.changed = true;
+        self.tails.entry(day).and_modify(|tails| tails[log as usize] = tail);
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// So that few rows are many.
+    #[cfg(test)]
+    pub(crate) fn bound(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
     }
 
     /// Only of a day that is empty: dropping a large table would stand in the way of traffic.
     pub(crate) fn drop_day(&mut self, conn: &Connection, day: Day) -> Result<(), Fault> {
         self.changed = true;
         self.known.remove(&day);
+        self.tails.remove(&day);
+        conn.execute_batch(&Order::ALL.map(|order| order.drop_sql(day)).concat())?;
+        conn.prepare_cached(order::DELETE_PARTS)?.execute([day])?;
         let d = suffix(day);
         conn.execute_batch(&format!(
             "DROP TABLE undelivered_{d}; DROP TABLE attempts_{d}; DROP TABLE deliveries_{d}; DROP TABLE events_{d};"
@@ -151,7 +185,7 @@ impl Days {
     pub(crate) fn rolled_back(&mut self, conn: &Connection) -> Result<(), Fault> {
         if self.changed {
             let changed_before = !conn.is_autocommit();
-            *self = Self::load(conn)?;
+            *self = Self { bounds: self.bounds, ..Self::load(conn)? };
             // A part was undone; the rest of the transaction may still be.
             self.changed = changed_before;
         }

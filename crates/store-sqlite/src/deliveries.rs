@@ -22,11 +22,12 @@ use store::page::{Page, PageRequest, Span};
 
 use crate::SqliteStore;
 use crate::codec;
-use crate::days::{self, Day, day_of, first_key_of, suffix};
+use crate::days::{self, Day, day_of, suffix};
 use crate::fault::Fault;
 use crate::log::{self, DeliveryHead, Found};
 use crate::merge::{KeyRange, Keys, STREAMS_MAX, Source, source};
 use crate::once::once;
+use crate::order::{self, ListedDay, Log, Order};
 use crate::queue::{end_unattempted, is_enabled};
 use crate::scope::{self, sees_endpoint, visible_endpoints};
 use crate::writer::Tx;
@@ -214,6 +215,15 @@ impl DeliveryOrder {
         }
     }
 
+    /// The column of the orders that are tables of their own, whose latest rows are in no order yet.
+    pub(crate) fn tail_column(self) -> Option<&'static str> {
+        match self {
+            Self::Endpoint => Some("endpoint_id"),
+            Self::Location => Some("location_id"),
+            Self::Time | Self::Event | Self::Status | Self::EndpointAndStatus => None,
+        }
+    }
+
     /// How many values the condition takes.
     fn values(self) -> usize {
         match self {
@@ -224,12 +234,14 @@ impl DeliveryOrder {
     }
 }
 
+/// Of the orders that are tables of their own: those that are in it already.
 pub(crate) fn ended_keys_sql(day: Day, order: DeliveryOrder, compared: Compared) -> String {
+    let kept = |kept: Order| kept.keys_sql(day, order.condition(), order.values(), compared);
     let d = suffix(day);
     let index = match order {
+        DeliveryOrder::Endpoint => return kept(Order::DeliveriesTo),
+        DeliveryOrder::Location => return kept(Order::DeliveriesIn),
         DeliveryOrder::Time => "NOT INDEXED".to_owned(),
-        DeliveryOrder::Endpoint => format!("INDEXED BY deliveries_{d}_endpoint"),
-        DeliveryOrder::Location => format!("INDEXED BY deliveries_{d}_location"),
         DeliveryOrder::Event => format!("INDEXED BY deliveries_{d}_event"),
         DeliveryOrder::Status => format!("INDEXED BY deliveries_{d}_status"),
         DeliveryOrder::EndpointAndStatus => format!("INDEXED BY deliveries_{d}_endpoint_status"),
@@ -298,8 +310,7 @@ fn sources(
             None => (DeliveryOrder::Time, vec![]),
         }],
     };
-    let days = days::all(conn)?;
-    Ok(streams.into_iter().flat_map(|stream| of_stream(stream, &days, filter, range)).collect())
+    of_streams(conn, &streams, filter, range)
 }
 
 fn compared_values(compared: Compared, filter: &DeliveryFilter) -> Vec<Value> {
@@ -313,26 +324,51 @@ fn number(status: Status) -> Value {
     Value::Integer(codec::status_number(status))
 }
 
-/// One order through the queue and each day, leaving out what cannot have the status.
-fn of_stream(
-    (order, values): (DeliveryOrder, Vec<Value>),
-    days: &[Day],
+type OrderedStream = (DeliveryOrder, Vec<Value>);
+
+/// One or more values of one order through the queue and each day, leaving out what cannot have the status.
+fn of_streams(
+    conn: &Connection,
+    streams: &[OrderedStream],
+    filter: &DeliveryFilter,
+    range: KeyRange,
+) -> Result<Vec<Source>, Fault> {
+    let mut sources = Vec::new();
+    if filter.status.is_none_or(|status| !status.is_final()) {
+        for (order, values) in streams {
+            sources.push(source(queued_keys_sql(*order), values.clone(), range));
+            sources.extend(held_keys_sql(*order).map(|sql| source(sql, values.clone(), range)));
+        }
+    }
+    if filter.status.is_none_or(Status::is_final) {
+        for day in order::listed_days(conn, Log::Deliveries, range)? {
+            sources.extend(of_day(day, streams, filter, range));
+        }
+    }
+    Ok(sources)
+}
+
+/// The tail is gone through once, whatever the number of streams.
+fn of_day(
+    listed: ListedDay,
+    streams: &[OrderedStream],
     filter: &DeliveryFilter,
     range: KeyRange,
 ) -> Vec<Source> {
+    let compared = Compared::of_deliveries(filter);
+    let tail_column = streams.first().and_then(|(order, _)| order.tail_column());
+    let range = if tail_column.is_some() { listed.ordered } else { listed.range_of(range) };
     let mut sources = Vec::new();
-    if filter.status.is_none_or(|status| !status.is_final()) {
-        sources.push(source(queued_keys_sql(order), values.clone(), range));
-        sources.extend(held_keys_sql(order).map(|sql| source(sql, values.clone(), range)));
+    if let Some(range) = range {
+        sources.extend(streams.iter().map(|(order, values)| {
+            let values = [values.clone(), compared_values(compared, filter)].concat();
+            source(ended_keys_sql(listed.day, *order, compared), values, range)
+        }));
     }
-    if filter.status.is_none_or(Status::is_final) {
-        let compared = Compared::of_deliveries(filter);
-        let values = [values, compared_values(compared, filter)].concat();
-        let in_day = |day: &Day| {
-            let of_day = KeyRange { low: first_key_of(*day), high: first_key_of(*day + 1) };
-            Some(source(ended_keys_sql(*day, order, compared), values.clone(), range.within(of_day)?))
-        };
-        sources.extend(days.iter().filter_map(in_day));
+    if let (Some(column), Some(range)) = (tail_column, listed.tail) {
+        let values = order::padded(streams.iter().flat_map(|(_, values)| values.clone()).collect());
+        let sql = order::tail_keys_sql((listed.day, Log::Deliveries), (column, values.len()), "", compared);
+        sources.push(source(sql, [values, compared_values(compared, filter)].concat(), range));
     }
     sources
 }
@@ -344,7 +380,7 @@ fn of_event(conn: &Connection, event_id: EventId, range: KeyRange) -> Result<Vec
     let mut sources = vec![Source::of_keys(own_deliveries(&event), range)];
     if let Some(range) = range.within(KeyRange { low: event_id.key(), high: i64::MAX }) {
         let stream = (DeliveryOrder::Event, vec![Value::Integer(event_id.key())]);
-        sources.extend(of_stream(stream, &days::all(conn)?, &DeliveryFilter::default(), range));
+        sources.extend(of_streams(conn, &[stream], &DeliveryFilter::default(), range)?);
     }
     Ok(sources)
 }

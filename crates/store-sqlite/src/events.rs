@@ -19,6 +19,7 @@ use crate::fault::Fault;
 use crate::log::{self, DeliveryHead};
 use crate::merge::{KeyRange, Keys, STREAMS_MAX, Source, source};
 use crate::once::{made_at, once};
+use crate::order::{self, ListedDay, Log, Order};
 use crate::scope::{locations_of, visible_endpoints};
 use crate::writer::Tx;
 use crate::{SqliteStore, codec};
@@ -124,22 +125,30 @@ pub(crate) enum EventOrder {
     Company,
 }
 
+/// By location: those that are in that order already.
 pub(crate) fn events_sql(day: Day, order: EventOrder, compared: Compared) -> String {
     let d = suffix(day);
     let (index, filter) = match order {
-        EventOrder::Time => ("NOT INDEXED".to_owned(), String::new()),
-        EventOrder::Location(scope) => (
-            format!("INDEXED BY events_{d}_location"),
-            format!("location_id = ?4 AND scope = {} AND", codec::event_scope_number(scope)),
-        ),
+        EventOrder::Time => ("NOT INDEXED".to_owned(), ""),
+        EventOrder::Location(scope) => {
+            let condition = format!("location_id = ?4 AND scope = {} AND", codec::event_scope_number(scope));
+            return Order::EventsIn.keys_sql(day, &condition, 1, compared);
+        }
         EventOrder::Company => {
-            (format!("INDEXED BY events_{d}_company"), "company_id = ?4 AND scope = 1 AND".to_owned())
+            (format!("INDEXED BY events_{d}_company"), "company_id = ?4 AND scope = 1 AND")
         }
     };
     let fits = compared.sql('?', if order == EventOrder::Time { 4 } else { 5 });
     format!(
         "SELECT key, key, {fits} FROM events_{d} {index} WHERE {filter} key < ?1 AND key >= ?2 ORDER BY key DESC LIMIT ?3"
     )
+}
+
+/// The latest of some locations and scopes, in no order yet.
+pub(crate) fn tail_sql(day: Day, scopes: &[EventScope], locations: usize, compared: Compared) -> String {
+    let numbers: Vec<_> = scopes.iter().map(|scope| codec::event_scope_number(*scope).to_string()).collect();
+    let condition = format!("scope IN ({}) AND", numbers.join(", "));
+    order::tail_keys_sql((day, Log::Events), ("location_id", locations), &condition, compared)
 }
 
 /// Whether a location is asked for.
@@ -195,41 +204,77 @@ fn sources(
         (Some(id), _) | (None, World::Location(id)) => Some(id.as_str().to_owned()),
         _ => None,
     };
-    let compared = Compared::of_events(filter);
-    let type_name = filter.type_name.as_ref().filter(|_| compared.type_name).map(|name| text(name));
-    let of = |day, order, place: Option<&String>, range| {
-        let values = place.map(|id| text(id)).into_iter().chain(type_name.clone()).collect();
-        source(events_sql(day, order, compared), values, range)
-    };
-    let mut sources = Vec::new();
     if filter.undelivered_only {
-        let (place, filter) = match &location {
-            Some(id) => (Place::OneLocation, vec![text(id)]),
-            None => (Place::Anywhere, vec![]),
-        };
-        sources.push(source(held_sql(place), filter.clone(), range));
-        sources.push(source(unfinished_sql(place), filter, range));
+        return undelivered(conn, location.as_deref(), range);
     }
+    let mut sources = Vec::new();
+    for day in order::listed_days(conn, Log::Events, range)? {
+        let of_day = OfDay { day, whole: day.range_of(range), filter };
+        match (&location, world) {
+            (Some(id), _) => of_day.located(&mut sources, &[id], world.scopes_naming_a_location()),
+            (None, World::Company { id, locations }) if locations.len() < STREAMS_MAX => {
+                of_day.ordered(&mut sources, EventOrder::Company, Some(id));
+                of_day.located(&mut sources, &locations.iter().collect::<Vec<_>>(), &[EventScope::Location]);
+            }
+            (None, _) => of_day.ordered(&mut sources, EventOrder::Time, None),
+        }
+    }
+    Ok(sources)
+}
+
+/// What of a day is gone through.
+struct OfDay<'f> {
+    day: ListedDay,
+    whole: Option<KeyRange>,
+    filter: &'f EventFilter,
+}
+
+impl OfDay<'_> {
+    fn source(&self, sql: String, values: Vec<Value>, range: KeyRange) -> Source {
+        let type_name = self.filter.type_name.as_ref().map(|name| text(name));
+        source(sql, values.into_iter().chain(type_name).collect(), range)
+    }
+
+    fn compared(&self) -> Compared {
+        Compared::of_events(self.filter)
+    }
+
+    /// In an order that the day's own table has.
+    fn ordered(&self, sources: &mut Vec<Source>, order: EventOrder, id: Option<&String>) {
+        let sql = events_sql(self.day.day, order, self.compared());
+        let values = id.map(|id| text(id)).into_iter().collect();
+        sources.extend(self.whole.map(|range| self.source(sql, values, range)));
+    }
+
+    /// Those that name the locations: what is in order, and the tail once for all of them.
+    fn located(&self, sources: &mut Vec<Source>, locations: &[&String], scopes: &[EventScope]) {
+        let (day, compared) = (self.day.day, self.compared());
+        if let Some(range) = self.day.ordered {
+            for (id, scope) in locations.iter().flat_map(|id| scopes.iter().map(move |scope| (id, *scope))) {
+                let sql = events_sql(day, EventOrder::Location(scope), compared);
+                sources.push(self.source(sql, vec![text(id)], range));
+            }
+        }
+        if let (Some(range), false) = (self.day.tail, locations.is_empty()) {
+            let values = order::padded(locations.iter().map(|id| text(id)).collect());
+            sources.push(self.source(tail_sql(day, scopes, values.len(), compared), values, range));
+        }
+    }
+}
+
+fn undelivered(conn: &Connection, location: Option<&str>, range: KeyRange) -> Result<Vec<Source>, Fault> {
+    let (place, values) = match location {
+        Some(id) => (Place::OneLocation, vec![text(id)]),
+        None => (Place::Anywhere, vec![]),
+    };
+    let mut sources = vec![
+        source(held_sql(place), values.clone(), range),
+        source(unfinished_sql(place), values.clone(), range),
+    ];
     for day in days::all(conn)? {
         let of_day = KeyRange { low: first_key_of(day), high: first_key_of(day + 1) };
         let Some(range) = range.within(of_day) else { continue };
-        match (filter.undelivered_only, &location, world) {
-            (true, Some(id), _) => {
-                sources.push(source(undelivered_sql(day, Place::OneLocation), vec![text(id)], range));
-            }
-            (true, None, _) => sources.push(source(undelivered_sql(day, Place::Anywhere), vec![], range)),
-            (false, Some(id), _) => {
-                let of_scope = |scope: &EventScope| of(day, EventOrder::Location(*scope), Some(id), range);
-                sources.extend(world.scopes_naming_a_location().iter().map(of_scope));
-            }
-            (false, None, World::Company { id, locations }) if locations.len() < STREAMS_MAX => {
-                sources.push(of(day, EventOrder::Company, Some(id), range));
-                let of_location =
-                    |id: &String| of(day, EventOrder::Location(EventScope::Location), Some(id), range);
-                sources.extend(locations.iter().map(of_location));
-            }
-            (false, None, _) => sources.push(of(day, EventOrder::Time, None, range)),
-        }
+        sources.push(source(undelivered_sql(day, place), values.clone(), range));
     }
     Ok(sources)
 }

@@ -20,6 +20,7 @@ mod merge;
 mod nodes;
 mod once;
 mod open;
+mod order;
 mod queue;
 mod readers;
 mod scope;

@@ -20,6 +20,7 @@ use store::queue::Claim;
 use crate::codec;
 use crate::days::{self, day_of, suffix};
 use crate::fault::Fault;
+use crate::order::{self, Log};
 use crate::writer::Tx;
 
 pub(crate) const INSERT_QUEUED: &str = "INSERT INTO queue (key, salt, event_key, event_salt, endpoint_id, type, \
@@ -84,7 +85,8 @@ pub(crate) fn count_late_attempt_sql(day: days::Day) -> String {
     format!("UPDATE deliveries_{} SET attempt_count = attempt_count + 1 WHERE key = ?1", suffix(day))
 }
 
-/// A row that was just inserted, so that it can be taken back.
+/// A row that was just inserted, so that it can be taken back. A place that it got in an order may stay: it means nothing
+/// without its row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum InsertedRow {
     Event(i64),
@@ -284,7 +286,7 @@ pub(crate) fn insert_event(tx: &mut Tx<'_>, event: &Event) -> Result<(), Fault> 
         event.payload.as_ref(),
     ])?;
     tx.inserted.push(InsertedRow::Event(event.id.key()));
-    Ok(())
+    order::stored(tx.conn, tx.days, Log::Events, event.id.key())
 }
 
 /// An event's own delivery, held by this process from the start.
@@ -356,6 +358,7 @@ pub(crate) fn insert_ended(tx: &mut Tx<'_>, head: &DeliveryHead, ending: Ending<
         ending.completed_at.as_millis(),
         ending.attempt.map(codec::attempt_bytes),
     ])?;
+    order::stored(tx.conn, tx.days, Log::Deliveries, head.id.key())?;
     note_ending(tx, head, ending)
 }
 

@@ -12,6 +12,7 @@ use crate::SqliteStore;
 use crate::days::{self, Day, day_at, first_key_of, suffix};
 use crate::fault::Fault;
 use crate::open::PAGE_BYTES;
+use crate::order::Order;
 use crate::sessions;
 use crate::tallies;
 use crate::writer::Tx;
@@ -96,19 +97,21 @@ fn sweep_day(tx: &mut Tx<'_>, day: Day) -> Result<Swept, Fault> {
     Ok(Swept::More)
 }
 
-pub(crate) fn emptying_sql(day: Day) -> [String; 4] {
+/// The orders first: what is listed has its row.
+pub(crate) fn emptying_sql(day: Day) -> Vec<String> {
     let d = suffix(day);
     let by_key = |table: &str, key: &str| {
         format!(
             "DELETE FROM {table}_{d} WHERE {key} IN (SELECT {key} FROM {table}_{d} ORDER BY {key} LIMIT ?1)"
         )
     };
-    [
+    let rows = [
         by_key("deliveries", "key"),
         by_key("attempts", "delivery_key"),
         by_key("undelivered", "event_key"),
         by_key("events", "key"),
-    ]
+    ];
+    Order::ALL.map(|order| order.emptying_sql(day)).into_iter().chain(rows).collect()
 }
 
 /// Those deleted before the first day that is kept: nothing in the log speaks of them any more.

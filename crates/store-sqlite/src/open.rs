@@ -25,7 +25,7 @@ pub(crate) const PAGE_BYTES: u32 = 4_096;
 /// Another program, a backup for one, may hold the file for a moment.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// Forward only, in order; the number of the last is the schema's version.
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 9] = [
     Migration::Once(include_str!("../migrations/0001_first.sql")),
     Migration::Once(include_str!("../migrations/0002_held.sql")),
     Migration::Once(include_str!("../migrations/0003_health.sql")),
@@ -33,11 +33,14 @@ const MIGRATIONS: [Migration; 7] = [
     Migration::EachDay(include_str!("../migrations/0005_event_scope.sql")),
     Migration::Once(include_str!("../migrations/0006_grants.sql")),
     Migration::Once(include_str!("../migrations/0007_stats.sql")),
+    Migration::Once(include_str!("../migrations/0008_ordered.sql")),
+    Migration::EachDay(include_str!("../migrations/0009_orders.sql")),
 ];
 
 enum Migration {
     Once(&'static str),
-    /// For the tables of each day there is, where `{d}` stands for the day's suffix.
+    /// For the tables of each day there is, where `{d}` stands for the day's suffix, `{day}` for its number and `{first_key}`
+    /// for the smallest key that it can have.
     EachDay(&'static str),
 }
 
@@ -47,7 +50,8 @@ impl Migration {
             Self::Once(sql) => conn.execute_batch(sql)?,
             Self::EachDay(sql) => {
                 for day in days::all(conn)? {
-                    conn.execute_batch(&sql.replace("{d}", &days::suffix(day)))?;
+                    let sql = sql.replace("{d}", &days::suffix(day)).replace("{day}", &day.to_string());
+                    conn.execute_batch(&sql.replace("{first_key}", &days::first_key_of(day).to_string()))?;
                 }
             }
         }

@@ -27,6 +27,7 @@ use crate::checkpoint::{self, Checkpoints};
 use crate::days::Days;
 use crate::fault::{self, Fault};
 use crate::log::InsertedRow;
+use crate::order;
 use crate::stats::Stats;
 
 /// Operations in one transaction.
@@ -278,6 +279,7 @@ impl WriterThread {
             queue_change: 0,
         };
         let ended = fill(&mut tx, first, receiver, &mut operations).and_then(|()| {
+            order::put_in_order(tx.conn, tx.days)?;
             let committing = Instant::now();
             tx.conn.prepare_cached("COMMIT")?.execute([])?;
             parts.stats.committed(operations.len(), committing.elapsed());

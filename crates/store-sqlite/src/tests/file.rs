@@ -1,6 +1,7 @@
 //! The file: who may open it, what is kept over a restart, what goes when it is old.
 
 use domain::delivery::Status;
+use domain::id::IdSource;
 use domain::retry::Verdict;
 use domain::scope::Scope;
 use domain::time::Timestamp;
@@ -67,6 +68,8 @@ async fn a_file_of_before_learns_whose_its_events_are() {
     let World { store, dir, .. } = world;
     store.close().await;
     let file = Connection::open(dir.path().join("hoopoe.db")).unwrap();
+    file.execute_batch(&back_to_7("20231114")).unwrap();
+    file.execute_batch("DROP TABLE ordered;").unwrap();
     let back_to_4 = "DROP INDEX events_20231114_location; DROP INDEX events_20231114_company;
         ALTER TABLE events_20231114 DROP COLUMN scope;
         CREATE INDEX events_20231114_location ON events_20231114 (location_id) WHERE location_id IS NOT NULL;
@@ -85,6 +88,63 @@ async fn a_file_of_before_learns_whose_its_events_are() {
         let page = store.list_events(&scope, EventFilter::default(), PAGE).await.unwrap();
         assert_eq!(page.rows.iter().map(|event| event.id).collect::<Vec<_>>(), expected, "{scope:?}");
     }
+}
+
+/// Version 7 had indexes where there are orders now.
+fn back_to_7(d: &str) -> String {
+    let orders = "DROP TABLE events_in_{d}; DROP TABLE deliveries_to_{d}; DROP TABLE deliveries_in_{d};
+        CREATE INDEX events_{d}_location ON events_{d} (location_id, scope) WHERE location_id IS NOT NULL;
+        CREATE INDEX deliveries_{d}_endpoint ON deliveries_{d} (endpoint_id);
+        CREATE INDEX deliveries_{d}_location ON deliveries_{d} (location_id) WHERE location_id IS NOT NULL;";
+    orders.replace("{d}", d)
+}
+
+/// Whose events and deliveries are found in the orders of the file of before, and whose new ones are found with them.
+#[tokio::test]
+async fn a_file_of_before_is_put_in_order() {
+    let mut world = World::new();
+    let endpoint = world.endpoint().await;
+    let next_day = NOW.plus_seconds(86_400);
+    let times: Vec<_> = (0..20).map(|n| if n < 10 { NOW } else { next_day }.plus_millis(n)).collect();
+    let mut published = Vec::new();
+    for at in times {
+        let publication = world.publication(&endpoint, at);
+        let claim = world.store.publish(vec![publication.clone()], None).await.unwrap();
+        world.store.record(vec![world.record(&publication, claim, Verdict::Succeeded)]).await.unwrap();
+        published.push(publication);
+    }
+    world.store.close().await;
+    let file = Connection::open(world.dir.path().join("hoopoe.db")).unwrap();
+    file.execute_batch(&[back_to_7("20231114"), back_to_7("20231115")].concat()).unwrap();
+    file.execute_batch("DROP TABLE ordered; PRAGMA user_version = 7;").unwrap();
+    drop(file);
+    world.store = open(world.dir.path()).unwrap();
+    let late = World::publication_of(&IdSource::seeded(7), &endpoint, NOW);
+    let new = world.publication(&endpoint, next_day.plus_seconds(1));
+    for publication in [&late, &new] {
+        let claim = world.store.publish(vec![publication.clone()], None).await.unwrap();
+        world.store.record(vec![world.record(publication, claim, Verdict::Succeeded)]).await.unwrap();
+    }
+    published.extend([late, new]);
+    published.sort_by_key(|publication| std::cmp::Reverse(publication.event.id));
+    let (location, none) = (Scope::Location("loc".parse().unwrap()), DeliveryFilter::default);
+    let events = world.store.list_events(&location, EventFilter::default(), PAGE).await.unwrap().rows;
+    let expected: Vec<_> = published.iter().map(|one| one.event.id).collect();
+    assert_eq!(events.iter().map(|event| event.id).collect::<Vec<_>>(), expected);
+    let filters = [
+        DeliveryFilter { endpoint_id: Some(endpoint.id), ..none() },
+        DeliveryFilter { location_id: Some("loc".parse().unwrap()), ..none() },
+    ];
+    for filter in filters {
+        let rows = world.store.list_deliveries(&Scope::Platform, filter.clone(), PAGE).await.unwrap().rows;
+        let expected: Vec<_> = published.iter().map(|one| one.deliveries[0].id).collect();
+        assert_eq!(rows.iter().map(|one| one.delivery.id).collect::<Vec<_>>(), expected, "{filter:?}");
+    }
+    let indexes = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'deliveries%endpoint' OR name LIKE '%s_2023%location'";
+    let left = world
+        .store
+        .read("counting", move |conn| Ok(conn.query_row(indexes, [], |row| row.get::<_, i64>(0))?));
+    assert_eq!(left.await.unwrap(), 0);
 }
 
 #[test]
@@ -147,6 +207,7 @@ async fn secrets_are_nowhere_in_the_clear() {
 #[tokio::test]
 async fn a_day_that_is_over_goes_with_all_that_it_holds() {
     let world = World::new();
+    world.bound(1, 1).await;
     let endpoint = world.endpoint().await;
     let next_day = NOW.plus_seconds(86_400);
     let (old, held, new) = (
@@ -177,7 +238,9 @@ async fn a_day_that_is_over_goes_with_all_that_it_holds() {
     let tables: i64 = world
         .store
         .read("counting tables", |conn| {
-            let sql = "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%_20231114%'";
+            let sql =
+                "SELECT count(*) + (SELECT count(*) FROM ordered WHERE day < (SELECT min(day) FROM days))
+                FROM sqlite_schema WHERE name LIKE '%_20231114%'";
             Ok(conn.query_row(sql, [], |row| row.get(0))?)
         })
         .await

@@ -2,6 +2,7 @@
 
 mod file;
 mod listing;
+mod order;
 mod plans;
 mod sealing;
 mod tallies;
@@ -26,6 +27,8 @@ use store::events::{Hold, NewDelivery, Publication};
 use store::queue::{Claim, ClaimedDelivery, Record};
 use store::vault::{MasterKey, Vault};
 
+use crate::order::Bounds;
+use crate::writer::Tx;
 use crate::{OpenError, Settings, SqliteStore};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -55,6 +58,15 @@ impl World {
         Self { store: open(dir.path()).unwrap(), ids: IdSource::seeded(1), dir }
     }
 
+    /// From now on, and until it is opened again, a tail of so few rows is too long and so few are a part.
+    async fn bound(&self, tail_rows: i64, part_rows: i64) {
+        let bound = move |tx: &mut Tx<'_>| {
+            tx.days.bound(Bounds { tail_rows, bulk_rows: (tail_rows * 3 + 3) / 4, part_rows });
+            Ok(())
+        };
+        self.store.write("bounding the tails", bound).await.unwrap();
+    }
+
     async fn endpoint(&self) -> Arc<Endpoint> {
         let endpoint = Endpoint {
             id: self.ids.endpoint(NOW),
@@ -75,7 +87,11 @@ impl World {
 
     /// An event with one delivery, claimed at once, made at `at`.
     fn publication(&self, endpoint: &Endpoint, at: Timestamp) -> Publication {
-        let (id, deliveries) = self.ids.event_with_deliveries(at, 1);
+        Self::publication_of(&self.ids, endpoint, at)
+    }
+
+    fn publication_of(ids: &IdSource, endpoint: &Endpoint, at: Timestamp) -> Publication {
+        let (id, deliveries) = ids.event_with_deliveries(at, 1);
         let endpoint_id = endpoint.id;
         let event = Event {
             id,

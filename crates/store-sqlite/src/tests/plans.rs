@@ -8,8 +8,10 @@ use super::World;
 use crate::audit::AuditOrder;
 use crate::days::{DAY_EXISTS, DAYS, DaySql, day_at};
 use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queued_keys_sql};
-use crate::events::{EventOrder, Place, events_sql, held_sql, undelivered_sql, unfinished_sql};
+use crate::events::{EventOrder, Place, events_sql, held_sql, tail_sql, undelivered_sql, unfinished_sql};
 use crate::maintenance::{self, emptying_sql};
+use crate::order::{self, Log, Order};
+use crate::writer::Tx;
 use crate::{
     api_keys, audit, endpoint_rows, endpoints, health, log, once, queue, scope, sealing, sessions, tallies,
     tenants,
@@ -54,6 +56,33 @@ async fn a_slice_of_a_sweep_sorts_nothing() {
     assert!(!plans.is_empty() && !plans.iter().any(|step| step.contains("TEMP B-TREE")), "{plans:#?}");
 }
 
+/// A bulk reads its rows by key and sorts them; what is in order is found by part, then by what it is ordered by, then by key.
+#[tokio::test]
+async fn an_order_is_filled_from_a_range_of_keys_and_read_by_its_primary_key() {
+    let world = World::new();
+    let day = day_at(super::NOW);
+    let make_day = move |tx: &mut Tx<'_>| tx.days.get_or_create(tx.conn, day).map(|_| ());
+    world.store.write("making a day", make_day).await.unwrap();
+    let plans = world.store.read("explaining", move |conn| {
+        let fills = Order::ALL.map(|order| plan(conn, &order.fill_sql(day)));
+        let streams = [DeliveryOrder::Endpoint, DeliveryOrder::Location]
+            .map(|order| ended_keys_sql(day, order, Compared::default()))
+            .map(|sql| plan(conn, &sql));
+        Ok((fills, streams))
+    });
+    let (fills, streams) = plans.await.unwrap();
+    for fill in fills {
+        assert!(fill[0].contains("USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"), "{fill:#?}");
+    }
+    for stream in streams {
+        assert!(stream[0].starts_with("SEARCH ordered USING PRIMARY KEY (day=? AND log=?"), "{stream:#?}");
+        assert!(
+            stream[1].contains("PRIMARY KEY (part=? AND") && stream[1].contains("AND key>?"),
+            "{stream:#?}"
+        );
+    }
+}
+
 /// What waits is counted along an index, from its first entry to its last, in its order; no row of the table is looked at.
 #[tokio::test]
 async fn what_waits_is_counted_in_an_index_alone() {
@@ -95,7 +124,13 @@ fn is_scan(step: &str) -> bool {
 }
 
 fn statements(day: i64) -> Vec<String> {
-    [fixed(), of_access(), of_day(day), listings(day)].concat()
+    [fixed(), of_orders(), of_access(), of_day(day), listings(day)].concat()
+}
+
+fn of_orders() -> Vec<String> {
+    [order::TAILS, order::LAST_PART, order::PART_OF, order::PUT_PART, order::DELETE_PARTS]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 /// Keys, sessions and the audit log.
@@ -195,7 +230,8 @@ fn fixed() -> Vec<String> {
 
 fn of_day(day: i64) -> Vec<String> {
     let sql = DaySql::new(day);
-    vec![
+    let tails = Log::ALL.map(|log| [order::count_sql(day, log), order::key_at_sql(day, log)]).concat();
+    let statements = vec![
         sql.insert_event,
         sql.insert_delivery,
         sql.insert_attempt,
@@ -210,7 +246,8 @@ fn of_day(day: i64) -> Vec<String> {
         log::latest_head_sql(day),
         log::event_sql(day),
         log::count_late_attempt_sql(day),
-    ]
+    ];
+    [statements, tails].concat()
 }
 
 fn listings(day: i64) -> Vec<String> {
@@ -219,10 +256,18 @@ fn listings(day: i64) -> Vec<String> {
     for order in DeliveryOrder::ALL {
         listings.extend(Compared::ALL.map(|compared| ended_keys_sql(day, order, compared)));
         listings.push(queued_keys_sql(order));
+        if let Some(column) = order.tail_column() {
+            let (tail, compared) = ((day, Log::Deliveries), Compared::ALL);
+            listings.extend(compared.map(|compared| order::tail_keys_sql(tail, (column, 2), "", compared)));
+        }
         listings.extend(held_keys_sql(order));
     }
     for order in [EventOrder::Time, EventOrder::Location(EventScope::Company), EventOrder::Company] {
         listings.extend(Compared::ALL[..2].iter().map(|compared| events_sql(day, order, *compared)));
+    }
+    for locations in [1, 256] {
+        let tail = |compared: &Compared| tail_sql(day, &EventScope::ALL, locations, *compared);
+        listings.extend(Compared::ALL[..2].iter().map(tail));
     }
     for place in [Place::Anywhere, Place::OneLocation] {
         listings.push(undelivered_sql(day, place));
