@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::id::EndpointId;
-use domain::limits::{RECORD_BATCH_MAX, RECORD_WAIT_MS};
+use domain::limits::{RECORD_BATCH_BYTES_MAX, RECORD_BATCH_MAX, RECORD_WAIT_MS};
 use domain::retry::Verdict;
 use domain::time::Timestamp;
 use parking_lot::Mutex;
@@ -41,6 +41,8 @@ pub(crate) struct Outcomes {
 #[derive(Debug, Default)]
 struct Waiting {
     records: VecDeque<Record>,
+    /// Of all their answers.
+    answer_bytes: usize,
     releases: VecDeque<(EndpointId, Release)>,
     /// The latest of each endpoint.
     notes: HashMap<EndpointId, HealthNote>,
@@ -57,12 +59,14 @@ struct Batch {
 impl Outcomes {
     pub(crate) fn put_record(&self, record: Record) {
         let mut waiting = self.waiting.lock();
+        let was_full = waiting.is_batch();
+        waiting.answer_bytes += answer_bytes(&record);
         waiting.records.push_back(record);
-        let count = waiting.records.len();
+        let (is_first, is_full) = (waiting.records.len() == 1, waiting.is_batch());
         drop(waiting);
-        if count == 1 {
+        if is_first {
             self.arrived.notify_one();
-        } else if count == RECORD_BATCH_MAX {
+        } else if is_full && !was_full {
             self.batch_full.notify_one();
         }
     }
@@ -86,10 +90,10 @@ impl Outcomes {
 
     fn take(&self) -> Batch {
         let mut waiting = self.waiting.lock();
-        let records = waiting.records.len().min(RECORD_BATCH_MAX);
+        let records = waiting.take_records();
         let releases = waiting.releases.len().min(RECORD_BATCH_MAX);
         Batch {
-            records: waiting.records.drain(..records).collect(),
+            records,
             releases: waiting.releases.drain(..releases).collect(),
             notes: std::mem::take(&mut waiting.notes).into_values().collect(),
         }
@@ -101,8 +105,32 @@ impl Outcomes {
     }
 
     fn has_batch(&self) -> bool {
-        self.waiting.lock().records.len() >= RECORD_BATCH_MAX
+        self.waiting.lock().is_batch()
     }
+}
+
+impl Waiting {
+    fn is_batch(&self) -> bool {
+        self.records.len() >= RECORD_BATCH_MAX || self.answer_bytes >= RECORD_BATCH_BYTES_MAX
+    }
+
+    fn take_records(&mut self) -> Vec<Record> {
+        let (mut count, mut bytes) = (0, 0);
+        for record in self.records.iter().take(RECORD_BATCH_MAX) {
+            if bytes >= RECORD_BATCH_BYTES_MAX {
+                break;
+            }
+            bytes += answer_bytes(record);
+            count += 1;
+        }
+        self.answer_bytes -= bytes;
+        self.records.drain(..count).collect()
+    }
+}
+
+fn answer_bytes(record: &Record) -> usize {
+    let answer = record.attempt.response.as_ref();
+    answer.map_or(0, |response| response.headers.text_bytes() + response.body.len())
 }
 
 /// The recording task. Ends when told to flush and nothing is left.
@@ -264,5 +292,71 @@ async fn write_releases(core: &Arc<Core>, releases: Vec<(EndpointId, Release)>) 
     }
     for (id, release) in releases {
         core.due(id, release.due_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use domain::attempt::{Attempt, HeaderList, Response, Timings};
+    use domain::delivery::Trigger;
+    use domain::id::IdSource;
+    use domain::limits::RESPONSE_BYTES_MAX;
+    use domain::outcome::Outcome;
+    use store::queue::{Claim, ClaimedDelivery};
+
+    use super::*;
+
+    fn record(ids: &IdSource, body_bytes: usize) -> Record {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let delivery = ClaimedDelivery {
+            id: ids.delivery(now),
+            event_id: ids.event(now),
+            endpoint_id: ids.endpoint(now),
+            type_name: "ContactCreate".into(),
+            location_id: None,
+            trigger: Trigger::Event,
+            retry_of: None,
+            attempt_count: 0,
+            claim: Claim(1),
+            payload: Bytes::new(),
+        };
+        let body = Bytes::from(vec![0; body_bytes]);
+        let attempt = Attempt {
+            id: ids.attempt(now),
+            number: 1,
+            started_at: now,
+            duration_ms: 1,
+            outcome: Outcome::Succeeded,
+            status_code: Some(200),
+            error: None,
+            remote_address: None,
+            request_headers: HeaderList::default(),
+            response: Some(Response { body, ..Response::default() }),
+            timings: Timings::default(),
+        };
+        Record { delivery: Arc::new(delivery), attempt: Arc::new(attempt), verdict: Verdict::Succeeded }
+    }
+
+    /// How many are written together, batch after batch, of so many with such an answer.
+    fn batches(count: usize, body_bytes: usize) -> Vec<usize> {
+        let (outcomes, ids) = (Outcomes::default(), IdSource::seeded(1));
+        (0..count).for_each(|_| outcomes.put_record(record(&ids, body_bytes)));
+        let mut batches = Vec::new();
+        while outcomes.has_batch() {
+            batches.push(outcomes.take().records.len());
+        }
+        batches.push(outcomes.take().records.len());
+        assert!(outcomes.is_empty());
+        batches
+    }
+
+    #[test]
+    fn outcomes_wait_for_company_up_to_a_number_and_a_size() {
+        assert_eq!(batches(RECORD_BATCH_MAX - 1, 2), [RECORD_BATCH_MAX - 1]);
+        assert_eq!(batches(RECORD_BATCH_MAX + 3, 2), [RECORD_BATCH_MAX, 3]);
+        let full = RECORD_BATCH_BYTES_MAX / RESPONSE_BYTES_MAX;
+        assert_eq!(batches(full - 1, RESPONSE_BYTES_MAX), [full - 1]);
+        assert_eq!(batches(2 * full + 1, RESPONSE_BYTES_MAX), [full, full, 1]);
     }
 }

@@ -90,6 +90,11 @@ impl HeaderList {
         self.ends.is_empty()
     }
 
+    /// Of all names and values together.
+    pub fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Names with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut start = 0;
@@ -138,6 +143,7 @@ mod tests {
         list.push_bytes("x-a", b"a\xFFb");
         assert_eq!(list.iter().collect::<Vec<_>>(), [("x-a", "é"), ("x-b", ""), ("x-a", "a\u{FFFD}b")]);
         assert_eq!((list.len(), list.is_empty(), HeaderList::default().is_empty()), (3, false, true));
+        assert_eq!(list.text_bytes(), "x-aéx-bx-aa\u{FFFD}b".len());
         assert_eq!(list.iter().collect::<HeaderList>(), list);
     }
 }

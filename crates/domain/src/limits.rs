@@ -146,6 +146,8 @@ pub const CLAIMED_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const RECORD_WAIT_MS: i64 = 50;
 /// Outcomes recorded in one transaction.
 pub const RECORD_BATCH_MAX: usize = 500;
+/// Of the receivers' answers in them, headers and bodies; so much waits for no company. The last may exceed it.
+pub const RECORD_BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 // An endpoint's health
 /// Failures in a row that open a circuit.
@@ -257,6 +259,7 @@ const _: () = assert!(RATES_SECONDS % RATES_STEP_SECONDS == 0);
 const _: () = assert!(COMMIT_INTERVAL_MS_MIN < COMMIT_GATHER_MS_MAX);
 const _: () = assert!(HEADER_NAME_LENGTH_MAX + HEADER_VALUE_LENGTH_MAX <= HEADER_BYTES_MAX);
 const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX <= PAGE_ROWS_EXAMINED_MAX);
+const _: () = assert!(RESPONSE_BYTES_MAX + RESPONSE_HEADER_BYTES_MAX < RECORD_BATCH_BYTES_MAX);
 const _: () = assert!(IN_FLIGHT_PER_ENDPOINT <= IN_FLIGHT_MAX && IN_FLIGHT_MAX <= CLAIMED_MAX);
 const _: () = assert!(EVENT_BYTES_MAX * LANE_DELIVERIES_MAX <= CLAIMED_BYTES_MAX);
 const _: () =

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::frames::Charged;
 use super::progress::Progress;
 use super::socket::Meter;
 use crate::request::Outgoing;
@@ -145,6 +146,7 @@ impl Http2 {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let tasks = CancellationToken::new();
+        let io = Charged::new(io, Arc::clone(&peer.meter));
         let executor = UntilDropped(tasks.clone());
         let (sender, connection) = http2::Builder::new(executor.clone())
             .timer(TokioTimer::new())

@@ -8,6 +8,7 @@ mod connection;
 mod dns;
 #[cfg(test)]
 mod dns_tests;
+mod frames;
 mod guard;
 #[cfg(test)]
 mod hostile_tests;

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use domain::attempt::{HeaderList, Response, Timings};
 use domain::limits::{RESPONSE_BYTES_MAX, RESPONSE_HEADER_BYTES_MAX};
 use domain::outcome::{Failure, Phase};
@@ -36,7 +36,7 @@ struct Seen {
     remote_address: Option<SocketAddr>,
     status: Option<StatusCode>,
     headers: HeaderMap,
-    body: BytesMut,
+    body: Vec<u8>,
     body_ended: bool,
     at_fault: Option<AtFault>,
     refused: Option<Refused>,
@@ -104,7 +104,9 @@ impl Progress {
     pub fn body_piece(&self, piece: &[u8]) -> Reading {
         let mut seen = self.seen.lock();
         let room = RESPONSE_BYTES_MAX - seen.body.len();
-        seen.body.extend_from_slice(&piece[..piece.len().min(room)]);
+        let kept = &piece[..piece.len().min(room)];
+        make_room(&mut seen.body, kept.len());
+        seen.body.extend_from_slice(kept);
         if piece.len() > room { Reading::Enough } else { Reading::GoOn }
     }
 
@@ -167,6 +169,15 @@ impl Seen {
     }
 }
 
+/// In few steps, for each leaves a hole behind, and never for more than is kept of a body.
+fn make_room(body: &mut Vec<u8>, more: usize) {
+    let needed = body.len() + more;
+    if needed > body.capacity() {
+        let whole = needed.max(4 * body.capacity()).min(RESPONSE_BYTES_MAX);
+        body.reserve_exact(whole - body.len());
+    }
+}
+
 fn retry_after(headers: &HeaderMap) -> Option<String> {
     headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
@@ -181,4 +192,29 @@ fn kept_headers(headers: &HeaderMap) -> HeaderList {
         kept.push_bytes(name.as_str(), value.as_bytes());
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::ManualClock;
+
+    use super::*;
+
+    #[test]
+    fn a_body_takes_no_more_memory_than_is_kept_of_it() {
+        for piece_bytes in [1, 300, 16_366, RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX + 1] {
+            let progress = Progress::new(Arc::new(ManualClock::at_real_time()));
+            let piece = vec![b'x'; piece_bytes];
+            while progress.body_piece(&piece) == Reading::GoOn {
+                let seen = progress.seen.lock();
+                assert!(seen.body.capacity() <= RESPONSE_BYTES_MAX, "in pieces of {piece_bytes}");
+            }
+            let seen = progress.seen.lock();
+            assert_eq!(
+                (seen.body.len(), seen.body.capacity()),
+                (RESPONSE_BYTES_MAX, RESPONSE_BYTES_MAX),
+                "in pieces of {piece_bytes}"
+            );
+        }
+    }
 }

@@ -77,6 +77,11 @@ impl Meter {
         self.allowed.store(self.read.load(Ordering::Relaxed) + more, Ordering::Relaxed);
     }
 
+    /// What came takes so much more than its own bytes.
+    pub(super) fn charge(&self, bytes: u64) {
+        self.read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// More came than was allowed, so that nothing is read any more.
     pub(super) fn is_exhausted(&self) -> bool {
         self.read.load(Ordering::Relaxed) > self.allowed.load(Ordering::Relaxed)

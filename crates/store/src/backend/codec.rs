@@ -122,9 +122,14 @@ pub fn considered_of(bytes: &[u8]) -> Result<Vec<Considered>, Damaged> {
 /// Version, id, number, start, duration, outcome and status.
 pub const ATTEMPT_HEAD_BYTES: usize = 1 + 16 + 4 + 8 + 4 + 1 + 3;
 
+/// All but the texts and the body: tags, numbers, lengths and the head, and room for an address and a sentence.
+const ATTEMPT_REST_BYTES: usize = 256;
+
 pub fn attempt_bytes(attempt: &Attempt) -> Vec<u8> {
-    let body = attempt.response.as_ref().map_or(0, |response| response.body.len());
-    let mut out = Output(Vec::with_capacity(512 + body));
+    let answer = attempt.response.as_ref();
+    let answer_bytes = answer.map_or(0, |response| headers_bytes(&response.headers) + response.body.len());
+    let bytes = ATTEMPT_REST_BYTES + headers_bytes(&attempt.request_headers) + answer_bytes;
+    let mut out = Output(Vec::with_capacity(bytes));
     out.u8(VERSION);
     out.0.extend_from_slice(&attempt.id.bits().to_be_bytes());
     out.u32(attempt.number);
@@ -144,6 +149,11 @@ pub fn attempt_bytes(attempt: &Attempt) -> Vec<u8> {
         out.u8(u8::from(response.truncated));
     });
     out.0
+}
+
+/// Each name and each value with its length.
+fn headers_bytes(headers: &HeaderList) -> usize {
+    8 * headers.len() + headers.text_bytes()
 }
 
 fn phases(timings: Timings) -> [Option<u32>; 4] {
@@ -360,8 +370,13 @@ impl<'a> Input<'a> {
     }
     fn headers(&mut self) -> Result<HeaderList, Damaged> {
         let count = self.u32()? as usize;
-        // Eight bytes are the least that a header takes, so that a damaged count cannot ask for much memory.
-        let mut headers = HeaderList::with_capacity(count.min(self.rest.len() / 8), self.rest.len());
+        // Walked once before, so that neither a damaged count nor a body behind them asks for memory.
+        let mut ahead = Input { rest: self.rest, what: self.what };
+        let mut text_bytes = 0;
+        for _ in 0..count {
+            text_bytes += ahead.bytes()?.len() + ahead.bytes()?.len();
+        }
+        let mut headers = HeaderList::with_capacity(count, text_bytes);
         for _ in 0..count {
             let (name, value) = (self.str()?, self.str()?);
             headers.push(name, value);
@@ -406,6 +421,25 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(attempt_of(&bytes[..cut]).is_err(), "{cut}");
         }
+    }
+
+    #[test]
+    fn an_attempt_is_written_into_room_that_was_measured() {
+        let mut large = attempt();
+        large.request_headers = (0..100).map(|n| (format!("x-{n}"), "a".repeat(n))).collect();
+        large.response.as_mut().unwrap().body = vec![7; 60_000].into();
+        for attempt in [attempt(), large] {
+            let bytes = attempt_bytes(&attempt);
+            let unused = bytes.capacity() - bytes.len();
+            assert!(unused <= ATTEMPT_REST_BYTES, "{unused} of {}", bytes.capacity());
+        }
+    }
+
+    #[test]
+    fn a_damaged_count_of_headers_is_damage() {
+        let mut bytes = pairs_bytes([("a", "b")].into_iter());
+        bytes[1..5].copy_from_slice(&u32::MAX.to_be_bytes());
+        assert!(pairs_of(&bytes).is_err());
     }
 
     #[test]
