@@ -583,4 +583,4 @@ impl Lane {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

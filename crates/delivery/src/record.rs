@@ -299,33 +299,20 @@ async fn write_releases(core: &Arc<Core>, releases: Vec<(EndpointId, Release)>) 
 mod tests {
     use bytes::Bytes;
     use domain::attempt::{Attempt, HeaderList, Response, Timings};
-    use domain::delivery::Trigger;
     use domain::id::IdSource;
     use domain::limits::RESPONSE_BYTES_MAX;
     use domain::outcome::Outcome;
-    use store::queue::{Claim, ClaimedDelivery};
 
     use super::*;
+    use crate::lanes::tests::{NOW, claimed};
 
     fn record(ids: &IdSource, body_bytes: usize) -> Record {
-        let now = Timestamp::from_millis(1_700_000_000_000);
-        let delivery = ClaimedDelivery {
-            id: ids.delivery(now),
-            event_id: ids.event(now),
-            endpoint_id: ids.endpoint(now),
-            type_name: "ContactCreate".into(),
-            location_id: None,
-            trigger: Trigger::Event,
-            retry_of: None,
-            attempt_count: 0,
-            claim: Claim(1),
-            payload: Bytes::new(),
-        };
+        let delivery = claimed(ids, ids.endpoint(NOW), 0);
         let body = Bytes::from(vec![0; body_bytes]);
         let attempt = Attempt {
-            id: ids.attempt(now),
+            id: ids.attempt(NOW),
             number: 1,
-            started_at: now,
+            started_at: NOW,
             duration_ms: 1,
             outcome: Outcome::Succeeded,
             status_code: Some(200),

@@ -18,14 +18,15 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::frames::Charged;
+use super::frames::Frames;
 use super::progress::Progress;
 use super::socket::Meter;
+use super::watched::{Watch, Watched};
 use crate::request::Outgoing;
 
 /// An answer's head may take this much memory while it comes in, bytes; what is longer is a protocol error.
@@ -92,7 +93,7 @@ impl Http1 {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let read = Arc::new(AtomicU64::new(0));
-        let io = Counted { io, read: Arc::clone(&read) };
+        let io = Watched::new(io, Counted(Arc::clone(&read)));
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEAD_LINES_MAX)
@@ -146,7 +147,7 @@ impl Http2 {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let tasks = CancellationToken::new();
-        let io = Charged::new(io, Arc::clone(&peer.meter));
+        let io = Watched::new(io, Frames::new(Arc::clone(&peer.meter)));
         let executor = UntilDropped(tasks.clone());
         let (sender, connection) = http2::Builder::new(executor.clone())
             .timer(TokioTimer::new())
@@ -278,42 +279,10 @@ impl Body for SentBody {
 }
 
 /// Counts what comes in, so that "before any byte of an answer" is a fact.
-struct Counted<IO> {
-    io: IO,
-    read: Arc<AtomicU64>,
-}
+struct Counted(Arc<AtomicU64>);
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Counted<IO> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.io).poll_read(cx, buffer);
-        self.read.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
-        polled
-    }
-}
-
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Counted<IO> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bytes)
+impl Watch for Counted {
+    fn came(&mut self, bytes: &[u8]) {
+        self.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
     }
 }

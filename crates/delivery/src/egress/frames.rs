@@ -4,13 +4,10 @@
 //! that sends only such would have us keep twenty times of what was read. So each is charged as what it becomes.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::socket::{Meter, Misconduct};
+use super::watched::Watch;
 
 /// RFC 9113 §4.1: the length in three bytes, and six more.
 const HEAD_BYTES: u8 = 9;
@@ -19,8 +16,7 @@ const LENGTH_BYTES: u8 = 3;
 const COST_BYTES: u64 = 256;
 
 /// What comes in is frames, and each is put on the meter.
-pub(super) struct Charged<IO> {
-    io: IO,
+pub(super) struct Frames {
     meter: Arc<Meter>,
     place: Place,
 }
@@ -33,9 +29,9 @@ struct Place {
     payload_left: usize,
 }
 
-impl<IO> Charged<IO> {
-    pub(super) fn new(io: IO, meter: Arc<Meter>) -> Self {
-        Self { io, meter, place: Place::default() }
+impl Frames {
+    pub(super) fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, place: Place::default() }
     }
 }
 
@@ -64,43 +60,14 @@ impl Place {
     }
 }
 
-impl<IO: AsyncRead + Unpin> AsyncRead for Charged<IO> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        // The socket would say so as well, but below it may lie a whole TLS record that was read before.
-        if self.meter.is_exhausted() {
-            return Poll::Ready(Err(io::Error::other(Misconduct::TooMuch)));
-        }
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.io).poll_read(cx, buffer);
-        let frames = self.place.pass(&buffer.filled()[before..]);
-        self.meter.charge(frames * COST_BYTES);
-        polled
+impl Watch for Frames {
+    /// The socket would say so as well, but below it may lie a whole TLS record that was read before.
+    fn may_read(&self) -> io::Result<()> {
+        if self.meter.is_exhausted() { Err(io::Error::other(Misconduct::TooMuch)) } else { Ok(()) }
     }
-}
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Charged<IO> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bytes)
+    fn came(&mut self, bytes: &[u8]) {
+        self.meter.charge(self.place.pass(bytes) * COST_BYTES);
     }
 }
 
@@ -110,11 +77,12 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::super::socket::READ_BYTES_MAX;
+    use super::super::watched::Watched;
     use super::*;
 
     /// How much of it is let through.
     async fn read(bytes: &[u8]) -> usize {
-        let mut charged = Charged::new(bytes, Arc::new(Meter::new()));
+        let mut charged = Watched::new(bytes, Frames::new(Arc::new(Meter::new())));
         let (mut space, mut read) = ([0; 512], 0);
         while let Ok(more @ 1..) = charged.read(&mut space).await {
             read += more;

@@ -21,6 +21,7 @@ mod tests;
 mod tls;
 #[cfg(test)]
 mod tls_tests;
+mod watched;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -11,7 +11,23 @@ use store::queue::Claim;
 
 use super::*;
 
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+/// One that was claimed and not yet attempted, with a payload of so many bytes.
+pub(crate) fn claimed(ids: &IdSource, endpoint_id: EndpointId, bytes: usize) -> ClaimedDelivery {
+    ClaimedDelivery {
+        id: ids.delivery(NOW),
+        event_id: ids.event(NOW),
+        endpoint_id,
+        type_name: "ContactCreate".into(),
+        location_id: None,
+        trigger: Trigger::Event,
+        retry_of: None,
+        attempt_count: 0,
+        claim: Claim(1),
+        payload: Bytes::from(vec![0; bytes]),
+    }
+}
 
 struct World {
     ids: IdSource,
@@ -41,18 +57,7 @@ impl World {
     }
 
     fn delivery(&self, endpoint: &Endpoint, bytes: usize) -> ClaimedDelivery {
-        ClaimedDelivery {
-            id: self.ids.delivery(NOW),
-            event_id: self.ids.event(NOW),
-            endpoint_id: endpoint.id,
-            type_name: "ContactCreate".into(),
-            location_id: None,
-            trigger: Trigger::Event,
-            retry_of: None,
-            attempt_count: 0,
-            claim: Claim(1),
-            payload: Bytes::from(vec![0; bytes]),
-        }
+        claimed(&self.ids, endpoint.id, bytes)
     }
 
     /// As many as are let in, up to `count`.

@@ -131,7 +131,7 @@ impl Cluster {
         }
         let url = |path: &str| format!("http://{HERE}:{}{path}", receiver.address().port());
         endpoint(&apis[0], HOLDING, &url("/held")).await;
-        endpoint_at_all(&apis, &url("/hook"), 2).await;
+        endpoint_at_all(&apis, &url("/hook")).await;
         let servers = [primary, standby];
         let (ledger, seen) = (Ledger::default(), Seen::default());
         Self { nodes, programs, apis, servers, receiver, ledger, seen, networks }

@@ -9,7 +9,7 @@ use testkit::{Client, Postgres, Receiver, Running, eventually};
 use crate::bounds::Bounds;
 use crate::ledger::{ANSWER, Ledger};
 use crate::nodes::{node, node_at};
-use crate::site::{LOCATION, api, contact, endpoint, until_all_are_finished};
+use crate::site::{LOCATION, api, contact, endpoint, until_all_are_finished, until_known};
 
 const PUBLISHERS: usize = 8;
 const ACKNOWLEDGED: usize = 300;
@@ -206,18 +206,14 @@ async fn a_node_lives_with_the_connections_that_it_has_when_others_hold_the_rest
 }
 
 pub(crate) async fn endpoint_on_all(apis: &[Client], receiver: &Receiver) {
-    endpoint_at_all(apis, &receiver.url("/hook"), 1).await;
+    endpoint_at_all(apis, &receiver.url("/hook")).await;
 }
 
-/// The last of `count`, known to every node.
-pub(crate) async fn endpoint_at_all(apis: &[Client], url: &str, count: usize) {
-    endpoint(&apis[0], LOCATION, url).await;
+/// Known to every node.
+pub(crate) async fn endpoint_at_all(apis: &[Client], url: &str) {
+    let id = endpoint(&apis[0], LOCATION, url).await;
     for api in apis {
-        eventually("the endpoint on every node", || async {
-            let listed = api.get("/v1/endpoints").await.expect(200);
-            (listed["data"].as_array().unwrap().len() == count).then_some(())
-        })
-        .await;
+        until_known(api, &id).await;
     }
 }
 

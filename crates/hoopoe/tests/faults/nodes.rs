@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use domain::limits::{IN_FLIGHT_PER_ENDPOINT, TAKEOVER_MS_MAX};
 use testkit::{Answer, Database, Gate, Program, Receiver, eventually};
 
+use crate::database::endpoint_on_all;
 use crate::kills::{RECORD_WINDOW, answered_within};
 use crate::ledger::{Ledger, arrivals, duplicates};
 use crate::site::{KEY, LOCATION, api, binary, contact, endpoint, until_all_are_finished};
@@ -36,13 +37,7 @@ async fn what_a_killed_node_acknowledged_arrives_by_the_other() {
     let (database, receiver, ledger) = (Database::fresh(), Receiver::start().await, Ledger::default());
     let one = node(&database).start().await;
     let two = node(&database).start().await;
-    endpoint(&api(&one), LOCATION, &receiver.url("/hook")).await;
-    // The other one has heard of the endpoint before it is asked.
-    eventually("the endpoint on both nodes", || async {
-        let listed = api(&two).get("/v1/endpoints").await.expect(200);
-        (listed["data"].as_array().unwrap().len() == 1).then_some(())
-    })
-    .await;
+    endpoint_on_all(&[api(&one), api(&two)], &receiver).await;
     // One that the node holds when it dies, whatever else it holds.
     let gate = Gate::default();
     receiver.script("/held", [Answer::status(200).when(&gate)]);

@@ -8,9 +8,10 @@ use std::time::Instant;
 use http::Method;
 use testkit::{Answer, Client, Database, Receiver, Running, eventually};
 
+use crate::database::endpoint_on_all;
 use crate::ledger::{Ledger, arrivals, duplicates};
 use crate::nodes::{node, node_at_with};
-use crate::site::{LOCATION, api, binary, contact, endpoint, until_all_are_finished};
+use crate::site::{LOCATION, api, binary, contact, endpoint, until_all_are_finished, until_known};
 
 const PUBLISHERS: usize = 8;
 /// Between two restarts, and before the first.
@@ -71,8 +72,7 @@ async fn nodes_restarted_one_after_the_other_refuse_and_lose_nothing() {
     for (place, node) in nodes.iter().enumerate() {
         balancer.put(place, Some(api(node)));
     }
-    let id = endpoint(&api(&nodes[0]), LOCATION, &receiver.url("/hook")).await;
-    until_known(&api(&nodes[1]), &id).await;
+    endpoint_on_all(&nodes.each_ref().map(api), &receiver).await;
     let publishers: Vec<_> = (0..PUBLISHERS)
         .map(|_| {
             let balancer = Arc::clone(&balancer);
@@ -119,14 +119,6 @@ async fn nodes_restarted_one_after_the_other_refuse_and_lose_nothing() {
     assert!(!said.contains("has fallen silent"), "{said}");
 }
 
-/// The other node has heard of the endpoint.
-async fn until_known(api: &Client, endpoint_id: &str) {
-    eventually("the endpoint on the other node", || async {
-        (api.get(&format!("/v1/endpoints/{endpoint_id}")).await.status == 200).then_some(())
-    })
-    .await;
-}
-
 /// What a migration may do to each table that is there: a column more, which a row need not name.
 const WIDEN: &str = "select format('alter table %I add column to_come text not null default %L', relname, 'x') \
     from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition";
@@ -145,8 +137,7 @@ async fn nodes_serve_on_beside_the_schema_of_a_version_to_come() {
     let apis = nodes.each_ref().map(api);
     // Some are put off before the change and claimed after it.
     receiver.script("/hook", (0..ACKNOWLEDGED).map(|n| Answer::status(if n % 4 == 0 { 503 } else { 200 })));
-    let first = endpoint(&apis[0], LOCATION, &receiver.url("/hook")).await;
-    until_known(&apis[1], &first).await;
+    endpoint_on_all(&apis, &receiver).await;
     let publishing = ledger.insist(&apis, PUBLISHERS);
     ledger.wait_for(ACKNOWLEDGED).await;
     for widen in database.sql(WIDEN).lines() {

@@ -4,8 +4,9 @@ use domain::limits::IN_FLIGHT_PER_ENDPOINT;
 use serde_json::{Value, json};
 use testkit::{Answer, Client, Database, Gate, Receiver, eventually};
 
+use crate::database::endpoint_on_all;
 use crate::nodes::node;
-use crate::site::{LOCATION, api, contact, endpoint, until_all_are_finished};
+use crate::site::{LOCATION, api, contact, endpoint, until_all_are_finished, until_known};
 
 async fn metric(api: &Client, name: &str) -> u64 {
     let metrics = api.get("/metrics").await.text();
@@ -24,14 +25,7 @@ async fn a_circuit_that_one_node_opens_is_open_on_the_other_and_recovers_on_both
     let two = node(&database).start().await;
     let (at_one, at_two) = (api(&one), api(&two));
     let id = endpoint(&at_one, LOCATION, &receiver.url("/hook")).await;
-    let shown = |api: Client| {
-        let id = id.clone();
-        async move { api.get(&format!("/v1/endpoints/{id}")).await }
-    };
-    eventually("the endpoint on the other node", || async {
-        (shown(at_two.clone()).await.status == 200).then_some(())
-    })
-    .await;
+    until_known(&at_two, &id).await;
     receiver.usually("/hook", Answer::status(500));
     for n in 0..12 {
         at_one.post("/v1/events", &contact(LOCATION, n)).await.expect(202);
@@ -62,12 +56,7 @@ async fn two_nodes_together_send_no_more_at_once_than_one() {
     let one = node(&database).start().await;
     let two = node(&database).start().await;
     let apis = [api(&one), api(&two)];
-    endpoint(&apis[0], LOCATION, &receiver.url("/hook")).await;
-    eventually("the endpoint on the other node", || async {
-        let listed = apis[1].get("/v1/endpoints").await.expect(200);
-        (listed["data"].as_array().unwrap().len() == 1).then_some(())
-    })
-    .await;
+    endpoint_on_all(&apis, &receiver).await;
     for api in &apis {
         until(api, "hoopoe_nodes", 2).await;
     }

@@ -68,3 +68,11 @@ pub(crate) async fn until_all_are_finished(api: &Client) {
     })
     .await;
 }
+
+/// Waits until this node has heard of the endpoint.
+pub(crate) async fn until_known(api: &Client, endpoint_id: &str) {
+    eventually("the endpoint on the other node", || async {
+        (api.get(&format!("/v1/endpoints/{endpoint_id}")).await.status == 200).then_some(())
+    })
+    .await;
+}
