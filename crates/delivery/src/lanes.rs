@@ -2,7 +2,8 @@
 //!
 //! Pure: no clock, no task, no store; one short lock around it, in `engine`. Lanes take turns, one request each. What a
 //! lane or a tenant may take shrinks with what is left for all (dynamic thresholds: Choudhury and Hahne, 1998), so
-//! that there is always some left for one that comes later, however many others hang. An endpoint that fails waits for its
+//! that there is always some left for one that comes later, however many others hang. What is published in a burst may
+//! fill a lane further, from a part of the memory that is nobody's share. An endpoint that fails waits for its
 //! circuit (`circuits`), without a place or a slot here.
 
 use std::collections::{HashMap, VecDeque};
@@ -41,6 +42,9 @@ pub(crate) struct Bounds {
     pub(crate) lane_deliveries: usize,
     pub(crate) claimed: usize,
     pub(crate) claimed_bytes: usize,
+    /// So many places and bytes no burst takes.
+    pub(crate) spare: usize,
+    pub(crate) spare_bytes: usize,
     /// While more outcomes than this wait to be recorded, no new attempt starts.
     pub(crate) unrecorded: usize,
 }
@@ -53,6 +57,8 @@ impl Default for Bounds {
             lane_deliveries: limits::LANE_DELIVERIES_MAX,
             claimed: limits::CLAIMED_MAX,
             claimed_bytes: limits::CLAIMED_BYTES_MAX,
+            spare: limits::CLAIMED_SPARE,
+            spare_bytes: limits::CLAIMED_SPARE_BYTES,
             unrecorded: 4 * limits::RECORD_BATCH_MAX,
         }
     }
@@ -247,8 +253,9 @@ impl Lanes {
 
     /// Keeps a place for one delivery.
     pub(crate) fn reserve(&mut self, endpoint: &Endpoint, payload_bytes: usize) -> bool {
-        let byte_room = self.byte_room() / LANE_BYTE_SHARE;
-        let keeps_out = self.closed || payload_bytes > byte_room || self.places_of(endpoint.id) == 0;
+        let has_place =
+            self.places_of(endpoint.id) > 0 || self.has_place_for_burst(endpoint.id, payload_bytes);
+        let keeps_out = self.closed || payload_bytes > self.byte_room() / LANE_BYTE_SHARE || !has_place;
         if keeps_out || self.must_let_older_in(endpoint.id) || !self.circuits.is_closed(endpoint.id) {
             return false;
         }
@@ -439,18 +446,32 @@ impl Lanes {
         self.bounds.claimed_bytes.saturating_sub(self.claimed_bytes)
     }
 
+    fn room(&self) -> usize {
+        self.bounds.claimed.saturating_sub(self.claimed)
+    }
+
     /// How many more deliveries the lane may hold.
     fn places_of(&self, id: EndpointId) -> usize {
-        let room = self.bounds.claimed.saturating_sub(self.claimed);
+        let room = self.room();
         let max = self.bounds.lane_deliveries.min((room / LANE_PLACE_SHARE).max(1)).min(room);
-        let held = self.lanes.get(&id).map_or(0, |lane| lane.waiting.len() + lane.reserved);
-        max.saturating_sub(held)
+        max.saturating_sub(self.in_memory(id))
+    }
+
+    /// Whether the lane may hold one more than `places_of` says: what is published at once is then spared the way through
+    /// the store, which costs more than the delivery. Not while other nodes could help with it.
+    fn has_place_for_burst(&self, id: EndpointId, payload_bytes: usize) -> bool {
+        let room = self.room().saturating_sub(self.bounds.spare);
+        let byte_room = self.byte_room().saturating_sub(self.bounds.spare_bytes);
+        self.circuits.nodes() == 1 && self.in_memory(id) < room && payload_bytes <= byte_room
+    }
+
+    fn in_memory(&self, id: EndpointId) -> usize {
+        self.lanes.get(&id).map_or(0, |lane| lane.waiting.len() + lane.reserved)
     }
 
     /// Whether the places that are left are for what the store holds.
     fn must_let_older_in(&self, id: EndpointId) -> bool {
-        let low = self.low();
-        self.lanes.get(&id).is_some_and(|lane| lane.is_behind && lane.waiting.len() + lane.reserved >= low)
+        self.in_memory(id) >= self.low() && self.lanes.get(&id).is_some_and(|lane| lane.is_behind)
     }
 
     /// A lane with more than this waiting does not ask for more.

@@ -139,9 +139,13 @@ pub const IN_FLIGHT_MAX: usize = 1_024;
 /// Claimed deliveries that one lane keeps in memory beside those in flight.
 pub const LANE_DELIVERIES_MAX: usize = 256;
 /// Claimed deliveries in memory in all.
-pub const CLAIMED_MAX: usize = 16_384;
+pub const CLAIMED_MAX: usize = 32_768;
 /// Payload bytes of claimed deliveries in memory in all.
 pub const CLAIMED_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What is published in a burst may fill a lane beyond [`LANE_DELIVERIES_MAX`] while more places and bytes than these are free:
+/// so much is always left for the other lanes.
+pub const CLAIMED_SPARE: usize = CLAIMED_MAX / 2;
+pub const CLAIMED_SPARE_BYTES: usize = CLAIMED_BYTES_MAX / 2;
 /// Outcomes may wait this long for company before they are recorded, milliseconds.
 pub const RECORD_WAIT_MS: i64 = 50;
 /// Outcomes recorded in one transaction.
@@ -262,6 +266,7 @@ const _: () = assert!(PAGE_ROWS_DEFAULT <= PAGE_ROWS_MAX && PAGE_ROWS_MAX <= PAG
 const _: () = assert!(RESPONSE_BYTES_MAX + RESPONSE_HEADER_BYTES_MAX < RECORD_BATCH_BYTES_MAX);
 const _: () = assert!(IN_FLIGHT_PER_ENDPOINT <= IN_FLIGHT_MAX && IN_FLIGHT_MAX <= CLAIMED_MAX);
 const _: () = assert!(EVENT_BYTES_MAX * LANE_DELIVERIES_MAX <= CLAIMED_BYTES_MAX);
+const _: () = assert!(LANE_DELIVERIES_MAX < CLAIMED_SPARE && EVENT_BYTES_MAX < CLAIMED_SPARE_BYTES);
 const _: () =
     assert!(SESSION_SECONDS_MIN <= SESSION_SECONDS_DEFAULT && SESSION_SECONDS_DEFAULT <= SESSION_SECONDS_MAX);
 const _: () = assert!(FAILED_SIGN_INS_PER_ADDRESS / FAILED_SIGN_INS_TOKEN_SHARE > 1);

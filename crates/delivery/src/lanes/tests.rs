@@ -127,8 +127,9 @@ impl World {
     }
 }
 
+/// Without a part for bursts, which have tests of their own.
 fn small() -> Bounds {
-    Bounds { in_flight: 64, in_flight_per_lane: 4, ..Bounds::default() }
+    Bounds { in_flight: 64, in_flight_per_lane: 4, spare: limits::CLAIMED_MAX, ..Bounds::default() }
 }
 
 fn count_of(started: &[EndpointId], endpoint: &Endpoint) -> usize {
@@ -212,6 +213,36 @@ fn a_lane_holds_a_bounded_head_and_asks_for_more_when_half_is_gone() {
     let refills: Vec<Refill> = std::iter::from_fn(|| world.lanes.start()).map(|start| start.refill).collect();
     assert_eq!(refills, [Refill::No, Refill::No, Refill::No, Refill::Yes]);
     assert_eq!(world.lanes.reserve_claim(&endpoint, 9, NOW), Places::Reserved(4));
+}
+
+#[test]
+fn a_burst_fills_its_lane_from_what_is_no_other_lanes_share() {
+    let bounds = Bounds { lane_deliveries: 8, claimed: 1_200, spare: 1_000, ..small() };
+    let mut world = World::new(bounds);
+    let [one, two] = [world.endpoint("a"), world.endpoint("b")];
+    assert_eq!(world.fill(&one, 2_000), 100, "as many as then are left of the part for bursts");
+    assert_eq!(world.fill(&two, 2_000), 50);
+    assert_eq!(
+        world.lanes.reserve_claim(&one, 5, NOW),
+        Places::LaneFull,
+        "a claim fills the lane's share alone"
+    );
+    for _ in 0..60 {
+        let other = world.endpoint("c");
+        assert_eq!(world.fill(&other, 8), 8, "the shares are there whatever others' bursts take");
+    }
+}
+
+#[test]
+fn a_burst_leaves_half_of_the_bytes_and_is_not_kept_from_other_nodes() {
+    let bounds = Bounds { lane_deliveries: 8, spare: 0, claimed_bytes: 400, spare_bytes: 200, ..small() };
+    let mut world = World::new(bounds);
+    let endpoint = world.endpoint("a");
+    assert_eq!(world.fill(&endpoint, 100), 20);
+    let mut world = World::new(Bounds { spare: 0, ..bounds });
+    let endpoint = world.endpoint("a");
+    world.lanes.share_among(2);
+    assert_eq!(world.fill(&endpoint, 100), 8);
 }
 
 #[test]
