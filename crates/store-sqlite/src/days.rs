@@ -37,6 +37,8 @@ pub(crate) struct DaySql {
     pub delete_event: String,
     pub delete_undelivered: String,
     pub payload: String,
+    /// Of events and of deliveries: what puts one in its orders.
+    pub places: [Vec<String>; 2],
 }
 
 impl DaySql {
@@ -63,6 +65,7 @@ impl DaySql {
                 "DELETE FROM undelivered_{d} WHERE event_key = ?1 AND endpoint_id = ?2"
             ),
             payload: payload_sql(day),
+            places: Log::ALL.map(|log| order::place_sqls(day, log)),
         }
     }
 }

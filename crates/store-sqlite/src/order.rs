@@ -133,6 +133,16 @@ impl Order {
         )
     }
 
+    /// Puts the row ?2 in order, in part ?1.
+    fn place_sql(self, day: Day) -> String {
+        let (table, columns, condition) = (self.table(), self.columns(), self.condition());
+        let (log, d) = (self.log().table(), suffix(day));
+        format!(
+            "INSERT OR IGNORE INTO {table}_{d} (part, {columns}, key) SELECT ?1, {columns}, key \
+             FROM {log}_{d} WHERE {condition} key = ?2"
+        )
+    }
+
     /// A stream of keys below the tail, for `merge`; `condition` fixes the columns and takes `values` values from ?4 on.
     pub(crate) fn keys_sql(self, day: Day, condition: &str, values: usize, compared: Compared) -> String {
         let (table, d, log) = (self.table(), suffix(day), self.log());
@@ -191,6 +201,11 @@ pub(crate) const PART_OF: &str = "SELECT first_key FROM ordered \
 pub(crate) const PUT_PART: &str = "INSERT INTO ordered (day, log, first_key, until_key, rows) \
     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (day, log, first_key) DO UPDATE SET until_key = ?4, rows = ?5";
 pub(crate) const DELETE_PARTS: &str = "DELETE FROM ordered WHERE day = ?1";
+
+/// What puts one row in each of its orders: ?2, in part ?1.
+pub(crate) fn place_sqls(day: Day, log: Log) -> Vec<String> {
+    log.orders().iter().map(|order| order.place_sql(day)).collect()
+}
 
 pub(crate) fn count_sql(day: Day, log: Log) -> String {
     format!("SELECT count(*) FROM {}_{} NOT INDEXED WHERE key >= ?1", log.table(), suffix(day))
@@ -296,8 +311,15 @@ pub(crate) fn stored(conn: &Connection, days: &mut Days, log: Log, key: i64) -> 
         tail.rows += 1;
         return Ok(());
     }
-    let part = conn.prepare_cached(PART_OF)?.query_row(params![day, log.number(), key], |row| row.get(0))?;
-    fill(conn, (day, log), part, KeyRange { low: key, high: key + 1 })
+    let part = match tail.part.0 {
+        last if key >= last => last,
+        _ => conn.prepare_cached(PART_OF)?.query_row(params![day, log.number(), key], |row| row.get(0))?,
+    };
+    let sql = days.get(day).ok_or(Fault::Damaged("day"))?;
+    for place in &sql.places[log as usize] {
+        conn.prepare_cached(place)?.execute([part, key])?;
+    }
+    Ok(())
 }
 
 fn fill(conn: &Connection, (day, log): (Day, Log), part: i64, range: KeyRange) -> Result<(), Fault> {

@@ -1,7 +1,7 @@
 //! Every statement that traffic or a listing runs is answered from an index in its order: nothing is scanned or sorted.
 
 use domain::event::EventScope;
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 use store::backend::compared::Compared;
 
 use super::World;
@@ -102,6 +102,34 @@ async fn a_statement_that_scans_or_sorts_is_noticed() {
         .map(|sql| fault(conn, sql).is_some()))
     });
     assert_eq!(found.await.unwrap(), [true, true]);
+}
+
+/// As SQLite does by itself where a plan might be better for another limit or range; see `.cargo/config.toml`.
+#[tokio::test]
+async fn no_statement_is_prepared_anew_for_other_values() {
+    let world = World::new();
+    let day = day_at(super::NOW);
+    let make_day = move |tx: &mut Tx<'_>| tx.days.get_or_create(tx.conn, day).map(|_| ());
+    world.store.write("making a day", make_day).await.unwrap();
+    let anew = world.store.read("running statements", move |conn| {
+        Ok(statements(day).into_iter().filter(|sql| is_prepared_anew(conn, sql)).collect::<Vec<_>>())
+    });
+    assert_eq!(anew.await.unwrap(), Vec::<String>::new());
+}
+
+fn is_prepared_anew(conn: &Connection, sql: &str) -> bool {
+    let mut statement = conn.prepare(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+    let mut run = |value: i64| {
+        let values = vec![value; statement.parameter_count()];
+        let mut rows = statement.query(rusqlite::params_from_iter(values)).unwrap();
+        // This connection only reads: what would write ends here, after it was prepared anew or not.
+        let _ = rows.next();
+        drop(rows);
+        statement.reset_status(StatementStatus::RePrepare)
+    };
+    // The first time it may be for the day's tables, which this connection had not seen.
+    run(1);
+    run(2) > 0
 }
 
 fn fault(conn: &Connection, sql: &str) -> Option<String> {
@@ -247,7 +275,7 @@ fn of_day(day: i64) -> Vec<String> {
         log::event_sql(day),
         log::count_late_attempt_sql(day),
     ];
-    [statements, tails].concat()
+    [statements, tails, sql.places.concat()].concat()
 }
 
 fn listings(day: i64) -> Vec<String> {
