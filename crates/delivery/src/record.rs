@@ -169,12 +169,14 @@ async fn gather(core: &Core) {
     }
 }
 
-/// Until it is done. A batch that the store fails on for a fault of its own is halved until the culprit stands alone.
-async fn write_records(core: &Arc<Core>, records: Vec<Record>) {
-    if records.is_empty() {
-        return;
+/// Until it is done. A slice that the store fails on for a fault of its own is halved until the culprit stands alone.
+async fn write_records(core: &Arc<Core>, mut records: Vec<Record>) {
+    let at_once = core.store.records_at_once(records.len()).max(1);
+    let mut slices = VecDeque::new();
+    while !records.is_empty() {
+        let rest = records.split_off(records.len().min(at_once));
+        slices.push_back((std::mem::replace(&mut records, rest), 0));
     }
-    let mut slices = VecDeque::from([(records, 0)]);
     let mut pause = PAUSE_MIN;
     while let Some((mut records, faults)) = slices.pop_front() {
         match core.store.record(records.clone()).await {
@@ -192,7 +194,7 @@ async fn write_records(core: &Arc<Core>, records: Vec<Record>) {
                 rest(&mut pause).await;
             }
             Err(fault) if records.len() > 1 => {
-                tracing::error!(%fault, "a batch of outcomes could not be recorded; trying its halves");
+                tracing::error!(%fault, "outcomes could not be recorded together; trying their halves");
                 let rest = records.split_off(records.len() / 2);
                 slices.push_front((rest, 0));
                 slices.push_front((records, 0));

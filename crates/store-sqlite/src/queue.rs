@@ -49,6 +49,10 @@ pub(crate) const RELEASE: &str = "UPDATE queue SET claim = NULL, due_at = ?3 WHE
 pub(crate) const COMPLETE_HELD: &str = "DELETE FROM held WHERE key = ?1 AND claim = ?2";
 pub(crate) const IS_ENABLED: &str = "SELECT 1 FROM endpoints WHERE id = ?1 AND state = 0";
 
+/// Outcomes are recorded in so many turns, or in turns of so many, with publications in between: some 1 ms each.
+const RECORD_TURNS: usize = 4;
+const RECORDS_PER_TURN: usize = 32;
+
 #[async_trait]
 impl Queue for SqliteStore {
     async fn due(&self, after: Option<EndpointId>, limit: usize) -> Result<Vec<Due>, StoreError> {
@@ -69,6 +73,10 @@ impl Queue for SqliteStore {
             Ok(recorded)
         };
         self.write("recording attempts", record_all).await
+    }
+
+    fn records_at_once(&self, waiting: usize) -> usize {
+        (waiting / RECORD_TURNS).max(RECORDS_PER_TURN)
     }
 
     async fn release(&self, releases: Vec<Release>) -> Result<(), StoreError> {

@@ -107,6 +107,11 @@ pub trait Queue {
     /// One transaction for all. `Succeeded` and `Ended` move the delivery to the log, `RetryAt` moves its due time and
     /// gives the claim up. The answer has one entry per record, in order.
     async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, StoreError>;
+    /// How many of `waiting` outcomes one call had better record: where everybody shares one writer, a publication waits for
+    /// as long as the call takes.
+    fn records_at_once(&self, waiting: usize) -> usize {
+        waiting
+    }
     /// Gives claims back, at a shutdown or when a lane is paused.
     async fn release(&self, releases: Vec<Release>) -> Result<(), StoreError>;
     /// Keeps what became of circuits, one transaction for all; see [`Healths`](crate::healths::Healths). A note whose receiver is no longer
