@@ -6,6 +6,8 @@
 //! fill a lane further, from a part of the memory that is nobody's share. An endpoint that fails waits for its
 //! circuit (`circuits`), without a place or a slot here.
 
+mod bounds;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use domain::time::Timestamp;
 use store::healths::HealthNote;
 use store::queue::ClaimedDelivery;
 
+pub(crate) use self::bounds::Bounds;
 use crate::circuits::{Circuits, Told};
 use crate::request::Prepared;
 
@@ -33,36 +36,6 @@ const LANE_SLOTS_FIRST: usize = 8;
 const IDLE_LANES_MAX: usize = 1_024;
 const LANE_PLACE_SHARE: usize = 64;
 const LANE_BYTE_SHARE: usize = 4;
-
-/// Bounds of the engine; `Default` is what `domain::limits` says.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    pub(crate) in_flight: usize,
-    pub(crate) in_flight_per_lane: usize,
-    pub(crate) lane_deliveries: usize,
-    pub(crate) claimed: usize,
-    pub(crate) claimed_bytes: usize,
-    /// So many places and bytes no burst takes.
-    pub(crate) spare: usize,
-    pub(crate) spare_bytes: usize,
-    /// While more outcomes than this wait to be recorded, no new attempt starts.
-    pub(crate) unrecorded: usize,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            in_flight: limits::IN_FLIGHT_MAX,
-            in_flight_per_lane: limits::IN_FLIGHT_PER_ENDPOINT,
-            lane_deliveries: limits::LANE_DELIVERIES_MAX,
-            claimed: limits::CLAIMED_MAX,
-            claimed_bytes: limits::CLAIMED_BYTES_MAX,
-            spare: limits::CLAIMED_SPARE,
-            spare_bytes: limits::CLAIMED_SPARE_BYTES,
-            unrecorded: 4 * limits::RECORD_BATCH_MAX,
-        }
-    }
-}
 
 /// All lanes.
 #[derive(Debug)]

@@ -182,7 +182,7 @@ pub const FAILING_ATTEMPTS_MIN: u32 = 20;
 pub const COMMIT_GATHER_MS_MAX: u64 = 10;
 /// While a group has at least [`COMMIT_COMPANY`] operations, the next one begins no sooner after it than this, milliseconds:
 /// a commit costs the same whether it is for ten or for fifty.
-pub const COMMIT_INTERVAL_MS_MIN: u64 = 2;
+pub const COMMIT_INTERVAL_MS_MIN: u64 = 1;
 pub const COMMIT_COMPANY: usize = 8;
 pub const RETENTION_DAYS_DEFAULT: u32 = 30;
 
