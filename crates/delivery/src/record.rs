@@ -17,7 +17,6 @@ use store::feed::Happened;
 use store::healths::HealthNote;
 use store::queue::{Record, Recorded, Release};
 use tokio::sync::Notify;
-use tokio::time::Instant;
 
 use crate::claim::Standing;
 use crate::counters::add;
@@ -136,7 +135,6 @@ fn answer_bytes(record: &Record) -> usize {
 
 /// The recording task. Ends when told to flush and nothing is left.
 pub(crate) async fn run(core: Arc<Core>) {
-    let mut last_call = Duration::ZERO;
     loop {
         if core.outcomes.is_empty() {
             if core.flush.is_cancelled() {
@@ -151,7 +149,7 @@ pub(crate) async fn run(core: Arc<Core>) {
         gather(&core).await;
         let Batch { records, releases, notes } = core.outcomes.take();
         // At once, so that they share a commit; the notes first, so that none sees the failure and not what follows from it.
-        tokio::join!(write_notes(&core, notes), write_records(&core, records, &mut last_call));
+        tokio::join!(write_notes(&core, notes), write_records(&core, records));
         if !releases.is_empty() {
             write_releases(&core, releases).await;
         }
@@ -172,22 +170,19 @@ async fn gather(core: &Core) {
 }
 
 /// Until it is done. A slice that the store fails on for a fault of its own is halved until the culprit stands alone.
-async fn write_records(core: &Arc<Core>, records: Vec<Record>, last_call: &mut Duration) {
+async fn write_records(core: &Arc<Core>, records: Vec<Record>) {
     if records.is_empty() {
         return;
     }
-    let waiting = records.len();
+    let at_once = core.store.records_at_once(records.len());
     let mut slices = VecDeque::from([(records, 0)]);
     let mut pause = PAUSE_MIN;
     while let Some((mut records, faults)) = slices.pop_front() {
-        let at_once = core.store.records_at_once(waiting, *last_call);
         if records.len() > at_once {
             slices.push_front((records.split_off(at_once), 0));
         }
-        let began = Instant::now();
         match core.store.record(records.clone()).await {
             Ok(recorded) => {
-                *last_call = began.elapsed();
                 pause = PAUSE_MIN;
                 settle(core, &records, &recorded);
             }

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::audit::{Action, Object};
 use domain::delivery::{EndReason, Trigger};
 use domain::event::Event;
 use domain::id::{DeliveryId, EndpointId, key_time};
-use domain::limits::RECORD_WAIT_MS;
+use domain::limits::RECORD_BATCH_MAX;
 use domain::retry::Verdict;
 use domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -51,10 +50,10 @@ pub(crate) const RELEASE: &str = "UPDATE queue SET claim = NULL, due_at = ?3 WHE
 pub(crate) const COMPLETE_HELD: &str = "DELETE FROM held WHERE key = ?1 AND claim = ?2";
 pub(crate) const IS_ENABLED: &str = "SELECT 1 FROM endpoints WHERE id = ?1 AND state = 0";
 
-/// All outcomes that wait are to be recorded within this time, in as many turns as it allows and with publications in between.
-const RECORDED_WITHIN: Duration = Duration::from_millis(RECORD_WAIT_MS as u64 / 4);
-/// These take less than a commit does.
-const RECORDS_AT_ONCE_MIN: usize = 32;
+/// Outcomes are recorded in so many turns, or in turns of so many. Not where so many come that recording them is what
+/// attempts wait for: together they cost less.
+const RECORD_TURNS: usize = 4;
+const RECORDS_PER_TURN: usize = 32;
 
 #[async_trait]
 impl Queue for SqliteStore {
@@ -78,9 +77,8 @@ impl Queue for SqliteStore {
         self.write("recording attempts", record_all).await
     }
 
-    fn records_at_once(&self, waiting: usize, last_call: Duration) -> usize {
-        let share = last_call.as_secs_f64() / RECORDED_WITHIN.as_secs_f64();
-        ((waiting as f64 * share) as usize).max(RECORDS_AT_ONCE_MIN)
+    fn records_at_once(&self, waiting: usize) -> usize {
+        if waiting < RECORD_BATCH_MAX { (waiting / RECORD_TURNS).max(RECORDS_PER_TURN) } else { waiting }
     }
 
     async fn release(&self, releases: Vec<Release>) -> Result<(), StoreError> {

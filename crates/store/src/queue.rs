@@ -1,7 +1,6 @@
 //! The queue: what is not finished. Publish, retry and recovery all feed it; the engine claims from it and records into it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -108,9 +107,9 @@ pub trait Queue {
     /// One transaction for all. `Succeeded` and `Ended` move the delivery to the log, `RetryAt` moves its due time and
     /// gives the claim up. The answer has one entry per record, in order.
     async fn record(&self, records: Vec<Record>) -> Result<Vec<Recorded>, StoreError>;
-    /// How many of `waiting` outcomes the next call had better record, after one that took so long: where everybody shares one
-    /// writer, a publication waits for as long as a call takes.
-    fn records_at_once(&self, waiting: usize, _last_call: Duration) -> usize {
+    /// How many of `waiting` outcomes one call had better record: where everybody shares one writer, a publication waits for as
+    /// long as a call takes.
+    fn records_at_once(&self, waiting: usize) -> usize {
         waiting
     }
     /// Gives claims back, at a shutdown or when a lane is paused.

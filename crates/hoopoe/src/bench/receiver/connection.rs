@@ -78,16 +78,14 @@ impl Connection {
         self.behave(behaviour, sequence, at_ns).await
     }
 
-    /// Counts how many are at it at once, up to the answer's last byte.
+    /// Counts how many are at it at once, until the answer goes out: whoever has it may send the next before this one goes on.
     async fn answer_switched(&mut self, sequence: Option<u64>, at_ns: u64) -> Result<(), Ended> {
         self.book.entered();
         let behaviour = self.book.switch();
-        let mut ended = self.behave(behaviour, sequence, at_ns).await;
-        if ended.is_ok() {
-            ended = self.flush().await;
-        }
+        let ended = self.behave(behaviour, sequence, at_ns).await;
         self.book.left(1);
-        ended
+        ended?;
+        self.flush().await
     }
 
     async fn behave(&mut self, behaviour: Behaviour, sequence: Option<u64>, at_ns: u64) -> Result<(), Ended> {
