@@ -81,7 +81,7 @@ impl VerifyError {
 
 /// Accepts either family: `webhook-signature` when it was sent, else `x-wl-signature`.
 ///
-/// A present `webhook-signature` must hold; there is no falling back. Since `x-wl-signature` carries no time, a
+/// A present `webhook-signature` must hold; there is no falling back, but an empty header counts as not sent. Since `x-wl-signature` carries no time, a
 /// receiver that relies on the replay window calls [`verify_standard`] instead.
 ///
 /// # Errors
@@ -93,7 +93,8 @@ pub fn verify<'a>(
     window: Window,
 ) -> Result<(), VerifyError> {
     let headers = Headers::from_lookup(lookup);
-    match (headers.webhook_signature, headers.x_wl_signature) {
+    let sent = headers.webhook_signature.filter(|signature| !signature.trim().is_empty());
+    match (sent, headers.x_wl_signature) {
         (None, Some(signature)) => verify_x_wl(secrets, Some(signature), body),
         (None, None) => Err(VerifyError::MissingHeader { name: WEBHOOK_SIGNATURE }),
         _ => verify_standard(secrets, &headers, body, window),

@@ -60,6 +60,18 @@ fn a_wrong_or_stale_webhook_signature_is_not_saved_by_the_other_one() {
     assert_eq!(stale, Err(VerifyError::TimestampTooOld { age_seconds: 900 }));
 }
 
+/// As `explain` has it too, so that the two never disagree.
+#[test]
+fn an_empty_webhook_signature_counts_as_not_sent() {
+    for empty in ["", " "] {
+        let mut emptied = request(&secret(1), &secret(1));
+        emptied[3].1 = empty.into();
+        assert_eq!(check(&emptied, NOW), Ok(()));
+        emptied[0].1 = Signer::new(&secret(2)).x_wl_signature(BODY);
+        assert_eq!(check(&emptied, NOW), Err(VerifyError::Mismatch { name: "x-wl-signature" }));
+    }
+}
+
 #[test]
 fn a_request_without_any_signature_lacks_the_standard_one() {
     assert_eq!(check(&[], NOW), Err(VerifyError::MissingHeader { name: "webhook-signature" }));
