@@ -266,7 +266,7 @@ impl Lanes {
 
     /// Reserves places for a claim of up to `wish` deliveries whose size is not known yet.
     pub(crate) fn reserve_claim(&mut self, endpoint: &Endpoint, wish: usize, now: Timestamp) -> Places {
-        let room = (self.byte_room() / limits::EVENT_BYTES_MAX).min(self.bounds.claimed - self.claimed);
+        let room = (self.byte_room() / limits::EVENT_BYTES_MAX).min(self.room());
         if room == 0 || self.closed {
             self.starved = true;
             return Places::AllFull;
@@ -439,12 +439,13 @@ impl Lanes {
     }
 
     fn in_memory(&self, id: EndpointId) -> usize {
-        self.lanes.get(&id).map_or(0, |lane| lane.waiting.len() + lane.reserved)
+        self.lanes.get(&id).map_or(0, Lane::in_memory)
     }
 
     /// Whether the places that are left are for what the store holds.
     fn must_let_older_in(&self, id: EndpointId) -> bool {
-        self.in_memory(id) >= self.low() && self.lanes.get(&id).is_some_and(|lane| lane.is_behind)
+        let low = self.low();
+        self.lanes.get(&id).is_some_and(|lane| lane.is_behind && lane.in_memory() >= low)
     }
 
     /// A lane with more than this waiting does not ask for more.
@@ -542,7 +543,7 @@ impl Lanes {
     fn refill(&mut self, id: EndpointId) -> Refill {
         let low = self.low();
         match self.lanes.get_mut(&id) {
-            Some(lane) if lane.more_due && lane.waiting.len() + lane.reserved <= low => {
+            Some(lane) if lane.more_due && lane.in_memory() <= low => {
                 lane.more_due = false;
                 Refill::Yes
             }
@@ -572,7 +573,12 @@ impl Lane {
     }
 
     fn held(&self) -> usize {
-        self.waiting.len() + self.reserved + self.in_flight
+        self.in_memory() + self.in_flight
+    }
+
+    /// Beside those in flight, with the places that are kept.
+    fn in_memory(&self) -> usize {
+        self.waiting.len() + self.reserved
     }
 }
 

@@ -125,21 +125,20 @@ impl Order {
 
     /// Puts the rows from ?2 up to, but not including, ?3 in order, in part ?1.
     pub(crate) fn fill_sql(self, day: Day) -> String {
-        let (table, columns, condition) = (self.table(), self.columns(), self.condition());
-        let (log, d) = (self.log().table(), suffix(day));
-        format!(
-            "INSERT OR IGNORE INTO {table}_{d} (part, {columns}, key) SELECT ?1, {columns}, key \
-             FROM {log}_{d} NOT INDEXED WHERE {condition} key >= ?2 AND key < ?3 ORDER BY {columns}, key"
-        )
+        self.put_sql(day, &format!("key >= ?2 AND key < ?3 ORDER BY {}, key", self.columns()))
     }
 
     /// Puts the row ?2 in order, in part ?1.
     fn place_sql(self, day: Day) -> String {
+        self.put_sql(day, "key = ?2")
+    }
+
+    fn put_sql(self, day: Day, rows: &str) -> String {
         let (table, columns, condition) = (self.table(), self.columns(), self.condition());
         let (log, d) = (self.log().table(), suffix(day));
         format!(
             "INSERT OR IGNORE INTO {table}_{d} (part, {columns}, key) SELECT ?1, {columns}, key \
-             FROM {log}_{d} WHERE {condition} key = ?2"
+             FROM {log}_{d} NOT INDEXED WHERE {condition} {rows}"
         )
     }
 
@@ -311,9 +310,10 @@ pub(crate) fn stored(conn: &Connection, days: &mut Days, log: Log, key: i64) -> 
         tail.rows += 1;
         return Ok(());
     }
-    let part = match tail.part.0 {
-        last if key >= last => last,
-        _ => conn.prepare_cached(PART_OF)?.query_row(params![day, log.number(), key], |row| row.get(0))?,
+    let part = if key >= tail.part.0 {
+        tail.part.0
+    } else {
+        conn.prepare_cached(PART_OF)?.query_row(params![day, log.number(), key], |row| row.get(0))?
     };
     let sql = days.get(day).ok_or(Fault::Damaged("day"))?;
     for place in &sql.places[log as usize] {

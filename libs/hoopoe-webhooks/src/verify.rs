@@ -81,8 +81,8 @@ impl VerifyError {
 
 /// Accepts either family: `webhook-signature` when it was sent, else `x-wl-signature`.
 ///
-/// A present `webhook-signature` must hold; there is no falling back, but an empty header counts as not sent. Since `x-wl-signature` carries no time, a
-/// receiver that relies on the replay window calls [`verify_standard`] instead.
+/// A present `webhook-signature` must hold; there is no falling back, but an empty header counts as not sent. Since
+/// `x-wl-signature` carries no time, a receiver that relies on the replay window calls [`verify_standard`] instead.
 ///
 /// # Errors
 /// Those of the family that was chosen; with neither header, `MissingHeader` of `webhook-signature`.
@@ -93,8 +93,7 @@ pub fn verify<'a>(
     window: Window,
 ) -> Result<(), VerifyError> {
     let headers = Headers::from_lookup(lookup);
-    let sent = headers.webhook_signature.filter(|signature| !signature.trim().is_empty());
-    match (sent, headers.x_wl_signature) {
+    match (sent(headers.webhook_signature), headers.x_wl_signature) {
         (None, Some(signature)) => verify_x_wl(secrets, Some(signature), body),
         (None, None) => Err(VerifyError::MissingHeader { name: WEBHOOK_SIGNATURE }),
         _ => verify_standard(secrets, &headers, body, window),
@@ -148,6 +147,11 @@ pub(crate) fn parse_timestamp(text: &str) -> Result<i64, VerifyError> {
         return Err(VerifyError::MalformedTimestamp);
     }
     text.parse().map_err(|_| VerifyError::MalformedTimestamp)
+}
+
+/// A signature's header; an empty one counts as not sent.
+pub(crate) fn sent(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.trim().is_empty())
 }
 
 fn present<'a>(value: Option<&'a str>, name: &'static str) -> Result<&'a str, VerifyError> {

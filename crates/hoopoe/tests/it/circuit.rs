@@ -12,14 +12,14 @@ async fn failing(world: &World, count: usize) -> Value {
     for _ in 0..count {
         world.publish_contact().await;
     }
-    all_wait(world, count).await;
+    once_all_are(world, "waiting", count).await;
     world.api.get(&path("endpoints", &endpoint)).await.expect(200)
 }
 
-/// Until so many deliveries wait.
-async fn all_wait(world: &World, count: usize) {
+/// The deliveries of a status, as soon as there are so many.
+async fn once_all_are(world: &World, status: &str, count: usize) -> Value {
     let are_all = |page: &Value| page["data"].as_array().is_some_and(|rows| rows.len() == count);
-    world.once("/v1/deliveries?status=waiting&limit=200", are_all).await;
+    world.once(&format!("/v1/deliveries?status={status}&limit=200"), are_all).await
 }
 
 async fn health(world: &World, endpoint: &Value, state: &str) -> Value {
@@ -155,8 +155,7 @@ async fn five_days_of_nothing_but_failure_disable_an_endpoint() {
     let shown = health(&world, &endpoint, "disabled").await;
     assert_eq!((&shown["reason"], time(&shown, "since")), (&"failing".into(), world.now()));
     assert!(text(&shown, "message").contains("5 days"), "{shown}");
-    let have_ended = |page: &Value| page["data"].as_array().is_some_and(|rows| rows.len() == 40);
-    let failed = world.once("/v1/deliveries?status=failed", have_ended).await;
+    let failed = once_all_are(&world, "failed", 40).await;
     let reasons: Vec<&str> =
         failed["data"].as_array().unwrap().iter().map(|row| text(row, "endReason")).collect();
     assert!(reasons.iter().all(|reason| *reason == "endpoint-failing"), "{reasons:?}");
@@ -183,7 +182,7 @@ async fn a_failing_endpoint_is_known_after_a_restart_and_probed_once_at_once() {
     assert_eq!(shown["health"]["since"], before["since"]);
     assert_eq!(world.receiver.count(), sent + 1);
     // The note on the circuit may be written before the outcome of its probe.
-    all_wait(&world, 40).await;
+    once_all_are(&world, "waiting", 40).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

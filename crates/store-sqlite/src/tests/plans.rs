@@ -6,7 +6,7 @@ use store::backend::compared::Compared;
 
 use super::World;
 use crate::audit::AuditOrder;
-use crate::days::{DAY_EXISTS, DAYS, DaySql, day_at};
+use crate::days::{DAY_EXISTS, DAYS, Day, DaySql, day_at};
 use crate::deliveries::{self, DeliveryOrder, ended_keys_sql, held_keys_sql, queued_keys_sql};
 use crate::events::{EventOrder, Place, events_sql, held_sql, tail_sql, undelivered_sql, unfinished_sql};
 use crate::maintenance::{self, emptying_sql};
@@ -17,15 +17,18 @@ use crate::{
     tenants,
 };
 
-#[tokio::test]
-async fn no_statement_scans_a_table_or_sorts() {
+/// A store with the tables of one day.
+async fn with_day() -> (World, Day) {
     let world = World::new();
     let day = day_at(super::NOW);
-    world
-        .store
-        .write("making a day", move |tx| tx.days.get_or_create(tx.conn, day).map(|_| ()))
-        .await
-        .unwrap();
+    let make_day = move |tx: &mut Tx<'_>| tx.days.get_or_create(tx.conn, day).map(|_| ());
+    world.store.write("making a day", make_day).await.unwrap();
+    (world, day)
+}
+
+#[tokio::test]
+async fn no_statement_scans_a_table_or_sorts() {
+    let (world, day) = with_day().await;
     let statements = statements(day);
     let count = statements.len();
     let faults = world
@@ -42,13 +45,7 @@ async fn no_statement_scans_a_table_or_sorts() {
 /// A slice of a sweep walks its table from the start of its key and stops at its limit: a scan that sorts nothing.
 #[tokio::test]
 async fn a_slice_of_a_sweep_sorts_nothing() {
-    let world = World::new();
-    let day = day_at(super::NOW);
-    world
-        .store
-        .write("making a day", move |tx| tx.days.get_or_create(tx.conn, day).map(|_| ()))
-        .await
-        .unwrap();
+    let (world, day) = with_day().await;
     let plans = world.store.read("explaining", move |conn| {
         Ok(emptying_sql(day).iter().flat_map(|sql| plan(conn, sql)).collect::<Vec<_>>())
     });
@@ -59,10 +56,7 @@ async fn a_slice_of_a_sweep_sorts_nothing() {
 /// A bulk reads its rows by key and sorts them; what is in order is found by part, then by what it is ordered by, then by key.
 #[tokio::test]
 async fn an_order_is_filled_from_a_range_of_keys_and_read_by_its_primary_key() {
-    let world = World::new();
-    let day = day_at(super::NOW);
-    let make_day = move |tx: &mut Tx<'_>| tx.days.get_or_create(tx.conn, day).map(|_| ());
-    world.store.write("making a day", make_day).await.unwrap();
+    let (world, day) = with_day().await;
     let plans = world.store.read("explaining", move |conn| {
         let fills = Order::ALL.map(|order| plan(conn, &order.fill_sql(day)));
         let streams = [DeliveryOrder::Endpoint, DeliveryOrder::Location]
@@ -107,10 +101,7 @@ async fn a_statement_that_scans_or_sorts_is_noticed() {
 /// As SQLite does by itself where a plan might be better for another limit or range; see `.cargo/config.toml`.
 #[tokio::test]
 async fn no_statement_is_prepared_anew_for_other_values() {
-    let world = World::new();
-    let day = day_at(super::NOW);
-    let make_day = move |tx: &mut Tx<'_>| tx.days.get_or_create(tx.conn, day).map(|_| ());
-    world.store.write("making a day", make_day).await.unwrap();
+    let (world, day) = with_day().await;
     let anew = world.store.read("running statements", move |conn| {
         Ok(statements(day).into_iter().filter(|sql| is_prepared_anew(conn, sql)).collect::<Vec<_>>())
     });

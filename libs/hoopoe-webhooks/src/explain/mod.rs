@@ -60,13 +60,12 @@ impl Family {
         }
     }
 
-    /// The header's value; an empty one counts as absent.
+    /// The header's value, where it was sent.
     fn value<'a>(self, headers: &Headers<'a>) -> Option<&'a str> {
-        let value = match self {
+        crate::verify::sent(match self {
             Self::Xwl => headers.x_wl_signature,
             Self::Standard => headers.webhook_signature,
-        };
-        value.filter(|value| !value.trim().is_empty())
+        })
     }
 }
 
