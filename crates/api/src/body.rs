@@ -18,6 +18,9 @@ const ARRIVAL_TIME_MAX: Duration = Duration::from_secs(30);
 /// closes on it.
 const DRAINED_BYTES_MAX: usize = 1024 * 1024;
 
+/// For a body that comes in pieces room is made at once as announced, up to this; what comes beyond it makes its own.
+const RESERVED_BYTES_MAX: usize = 256 * 1024;
+
 const _: () = assert!(EVENT_BYTES_MAX == BODY_BYTES_MAX, "events are read like every other body");
 
 /// What a body is said to be.
@@ -130,6 +133,9 @@ async fn collect(
         if bytes_read == data.len() {
             first = data;
             continue;
+        }
+        if kept.is_empty() {
+            kept.reserve(announced.min(RESERVED_BYTES_MAX));
         }
         kept.extend_from_slice(&std::mem::take(&mut first));
         kept.extend_from_slice(&data);

@@ -170,7 +170,8 @@ fn array(events: &RawValue) -> Result<Vec<&RawValue>, Problem> {
 
 /// Lines end with LF or CR LF; lines of white space alone are skipped.
 fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let lines = body.split(|byte| *byte == b'\n');
+    let ends = memchr::memchr_iter(b'\n', body).chain([body.len()]);
+    let lines = ends.scan(0, |from, end| Some(&body[std::mem::replace(from, end + 1)..end]));
     lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.trim_ascii().is_empty())
 }
 

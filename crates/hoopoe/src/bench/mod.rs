@@ -21,6 +21,7 @@ mod probe;
 mod quantiles;
 pub(crate) mod receiver;
 mod recover;
+pub(crate) mod relay;
 mod report;
 mod request;
 mod rig;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 const HEAD_END: &[u8] = b"\r\n\r\n";
 const CONTENT_LENGTH: &[u8] = b"content-length:";
-const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 pub(super) struct Wire {
     stream: TcpStream,
@@ -43,34 +43,39 @@ impl Wire {
             if read == 0 {
                 bail!("the connection was closed before the answer was complete");
             }
-            if let Some(frame) = frame(&self.answer)?
-                && self.answer.len() >= frame.end
-            {
-                return Ok(Answer { status: frame.status, body: &self.answer[frame.body_at..frame.end] });
+            if let Some(frame) = framed(&self.answer)? {
+                let body = &self.answer[frame.body_at..frame.end];
+                return Ok(Answer { status: status(&self.answer)?, body });
             }
         }
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Frame {
-    status: u16,
-    body_at: usize,
-    end: usize,
+/// Where a message that has come wholly has its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) body_at: usize,
+    pub(super) end: usize,
 }
 
-/// Where the answer's body is; `None` while the head is not complete.
-fn frame(answer: &[u8]) -> anyhow::Result<Option<Frame>> {
-    let Some(head_end) = memmem::find(answer, HEAD_END) else { return Ok(None) };
-    let head = &answer[..head_end];
-    let status = head.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
-    let status = status.context("the answer is not HTTP/1.1")?;
-    let length = content_length(head).context("the answer has no content-length")?;
-    if length > ANSWER_BYTES_MAX {
-        bail!("the answer has {length} bytes; at most {ANSWER_BYTES_MAX} are read");
+/// The message at the start of `bytes`; `None` while it is not complete.
+///
+/// # Errors
+/// Its head names no length, or one beyond what is read.
+pub(super) fn framed(bytes: &[u8]) -> anyhow::Result<Option<Frame>> {
+    let Some(head_end) = memmem::find(bytes, HEAD_END) else { return Ok(None) };
+    let length = content_length(&bytes[..head_end]).context("a message has no content-length")?;
+    if length > BODY_BYTES_MAX {
+        bail!("a message has {length} bytes; at most {BODY_BYTES_MAX} are read");
     }
     let body_at = head_end + HEAD_END.len();
-    Ok(Some(Frame { status, body_at, end: body_at + length }))
+    let end = body_at + length;
+    Ok((bytes.len() >= end).then_some(Frame { body_at, end }))
+}
+
+fn status(answer: &[u8]) -> anyhow::Result<u16> {
+    let digits = answer.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    digits.context("the answer is not HTTP/1.1")
 }
 
 /// The value of `content-length` in a head.
@@ -97,19 +102,22 @@ mod tests {
     #[test]
     fn an_answer_is_complete_when_its_body_is() {
         let answer = b"HTTP/1.1 202 Accepted\r\nserver: x\r\nContent-Length: 5\r\n\r\nhello";
-        let found = frame(answer).unwrap().unwrap();
-        assert_eq!(found, Frame { status: 202, body_at: 55, end: 60 });
-        assert_eq!(&answer[found.body_at..found.end], b"hello");
-        assert_eq!(frame(&answer[..50]).unwrap(), None);
+        let found = framed(answer).unwrap().unwrap();
+        assert_eq!(found, Frame { body_at: 55, end: 60 });
+        assert_eq!((status(answer).unwrap(), &answer[found.body_at..found.end]), (202, &b"hello"[..]));
+        for end in 0..answer.len() {
+            assert_eq!(framed(&answer[..end]).unwrap(), None, "{end}");
+        }
     }
 
     #[test]
     fn what_is_not_framed_by_a_length_is_refused() {
         for bad in ["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "hello\r\n\r\n"] {
-            assert!(frame(bad.as_bytes()).is_err(), "{bad}");
+            assert!(framed(bad.as_bytes()).is_err(), "{bad}");
         }
-        let long = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", ANSWER_BYTES_MAX + 1);
-        assert!(frame(long.as_bytes()).is_err());
+        let long = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", BODY_BYTES_MAX + 1);
+        assert!(framed(long.as_bytes()).is_err());
+        assert!(status(b"hello, this is no HTTP").is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `hoopoe bench`: the arguments of the benchmark, and of the roles that it starts this program in.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,6 +39,9 @@ enum ModeCommand {
     /// The receiver, as a process of its own
     #[command(hide = true)]
     Receiver(ReceiverArgs),
+    /// The relay of `limit`, as a process of its own
+    #[command(hide = true)]
+    Relay(RelayArgs),
     /// Another command that ends with its parent
     #[command(hide = true)]
     Bound(BoundArgs),
@@ -118,6 +122,15 @@ struct ReceiverArgs {
 }
 
 #[derive(Debug, Args)]
+struct RelayArgs {
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// The receiver
+    #[arg(long)]
+    to: SocketAddr,
+}
+
+#[derive(Debug, Args)]
 struct BoundArgs {
     /// Process id of the parent
     parent: u32,
@@ -143,6 +156,10 @@ pub(super) fn run(args: BenchArgs) -> anyhow::Result<ExitCode> {
         ModeCommand::E2e(args) => (Mode::E2e, args.options()?),
         ModeCommand::Receiver(args) => {
             bench::receiver::run(args.threads, args.slots)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        ModeCommand::Relay(args) => {
+            bench::relay::run(args.threads, args.to)?;
             return Ok(ExitCode::SUCCESS);
         }
         ModeCommand::Bound(args) => return Err(bench::child::become_bound(args.parent, &args.command)),
@@ -248,7 +265,7 @@ mod tests {
             | ModeCommand::Backlog(args)
             | ModeCommand::Recover(args)
             | ModeCommand::Flat(args) => args.options(),
-            ModeCommand::Receiver(_) | ModeCommand::Bound(_) => unreachable!(),
+            ModeCommand::Receiver(_) | ModeCommand::Relay(_) | ModeCommand::Bound(_) => unreachable!(),
         }
     }
 

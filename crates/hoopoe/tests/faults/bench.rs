@@ -10,7 +10,7 @@ use crate::site::binary;
 async fn what_the_benchmark_sent_has_arrived_and_nothing_is_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let limit = bench(&dir, &["limit", "--pairs", "1", "--seconds", "1"]).await;
-    for report in reports::<2>(&limit) {
+    for report in reports::<3>(&limit) {
         assert!(number(&report["sent"]) > 0, "{report}");
         assert_eq!(report["sent"], report["received"]);
     }
