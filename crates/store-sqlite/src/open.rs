@@ -22,6 +22,10 @@ const APPLICATION_ID: i64 = 0x486F_6F70;
 /// Older ones can corrupt a write-ahead log that another thread checkpoints.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 pub(crate) const PAGE_BYTES: u32 = 4_096;
+/// Holds a day's tail with events of 1 KB, some 13 MiB, and the pages that the next bulk of it is put in order in.
+const WRITER_CACHE_KIB: i64 = 24 * 1024;
+/// Each of the readers' own; the system's cache has what is beyond it.
+const READER_CACHE_KIB: i64 = 1024;
 /// Another program, a backup for one, may hold the file for a moment.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// Forward only, in order; the number of the last is the schema's version.
@@ -174,7 +178,7 @@ fn connect(path: &Path, flags: OpenFlags, cache_kib: i64) -> rusqlite::Result<Co
 /// free are not, which would cost writes for every swept day.
 fn writing(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let conn = connect(path, flags, 32 * 1024)?;
+    let conn = connect(path, flags, WRITER_CACHE_KIB)?;
     conn.pragma_update(None, "page_size", PAGE_BYTES)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "FULL")?;
@@ -186,7 +190,7 @@ fn writing(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 pub(crate) fn reading(path: &Path) -> rusqlite::Result<Connection> {
-    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, 4 * 1024)?;
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, READER_CACHE_KIB)?;
     conn.pragma_update(None, "query_only", "ON")?;
     Ok(conn)
 }

@@ -26,10 +26,8 @@ const EVENTS_PER_ROUND: usize = 400;
 const ATTEMPT_MS_MAX: u64 = 11_000;
 /// As the receiver sees it: one that sends a byte a second learns with its second byte that the connection is over.
 const HELD_MAX: Duration = Duration::from_secs(14);
-/// The budget, which two of each kind keep.
+/// The budget. A thousand in a release build, where the allocator keeps more of what was freed, take 56 to 61 MiB.
 const GROWTH_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// A thousand: 50 to 53 MiB in a debug build, 66 in a release build, where the allocator keeps more of what was freed.
-const GROWTH_BYTES_MAX_SOAK: u64 = 72 * 1024 * 1024;
 /// Locations whose log is read at once: what hundreds of readers take is not what is measured here.
 const READING_MAX: usize = 8;
 /// A thousand handshakes and floods take both of a small machine's cores for a moment, on either side of the sockets, each time
@@ -66,8 +64,7 @@ async fn hostile_receivers_of_every_kind_harm_nobody() {
     crowd.check(&attempts);
     let growth = during.memory_peak_bytes.saturating_sub(before.memory_bytes);
     println!("memory grew by {} KiB at most: {before:?}, then {during:?}", growth / 1024);
-    let bound = if is_soak() { GROWTH_BYTES_MAX_SOAK } else { GROWTH_BYTES_MAX };
-    assert!(growth <= bound, "memory grew by {growth} bytes");
+    assert!(growth <= GROWTH_BYTES_MAX, "memory grew by {growth} bytes");
     check_within(alone, beside, NOISE);
     crowd.leave(&noisy.api).await;
     eventually("the sockets to be closed", || async {
