@@ -324,7 +324,13 @@ impl Endpoints for NoStore {
     async fn delete_endpoint(&self, _: &Scope, _: EndpointId, _: Timestamp) -> Answer<()> {
         away()
     }
-    async fn disable_endpoint(&self, _: EndpointId, _: DisabledReason, _: Timestamp) -> Answer<()> {
+    async fn disable_endpoint(
+        &self,
+        _: EndpointId,
+        _: domain::health::Receiver,
+        _: DisabledReason,
+        _: Timestamp,
+    ) -> Answer<()> {
         away()
     }
     async fn rotate_secret(

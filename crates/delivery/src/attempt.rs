@@ -153,12 +153,7 @@ impl Core {
 
     /// Whom the attempt asked, if what it said is still about this endpoint: not after it was moved, or enabled anew.
     fn receiver(&self, asked: &Endpoint) -> Option<Receiver> {
-        match self.standing(asked.id) {
-            Standing::Enabled(now) => {
-                Receiver::of(&now).filter(|now| Receiver::of(asked).as_ref() == Some(now))
-            }
-            Standing::Held | Standing::Dead(_) => None,
-        }
+        self.standing(asked.id).receiver().filter(|now| Receiver::of(asked).as_ref() == Some(now))
     }
 
     /// What the attempt says of its endpoint. `prepared` is `None` when nothing could be sent, which is not the receiver's fault.
@@ -247,10 +242,14 @@ impl Slot {
         let finished = self.core.with_lanes(|lanes| lanes.finished(id, ended));
         self.core.release_waiting(finished.drained, sent.ended_at);
         self.core.refill(id, finished.refill);
-        if is_gone {
-            self.core.disable(id, DisabledReason::Gone);
-        } else if finished.ends_endpoint {
-            self.core.disable(id, DisabledReason::Failing);
+        let ends = match (is_gone, finished.ends_endpoint) {
+            (true, _) => Some(DisabledReason::Gone),
+            (false, true) => Some(DisabledReason::Failing),
+            (false, false) => None,
+        };
+        let asked = prepared.and_then(|prepared| Receiver::of(&prepared.endpoint));
+        if let (Some(reason), Some(asked)) = (ends, asked) {
+            self.core.disable(id, asked, reason);
         }
         let record =
             Record { delivery: Arc::clone(&self.delivery), attempt: Arc::new(sent.attempt), verdict };

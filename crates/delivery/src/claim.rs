@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use domain::delivery::EndReason;
 use domain::endpoint::{DisabledReason, Endpoint, EndpointState};
+use domain::health::Receiver;
 use domain::id::EndpointId;
 use domain::time::Timestamp;
 use store::StoreError;
@@ -98,6 +99,14 @@ impl Standing {
                 Self::Dead(EndReason::EndpointFailing)
             }
             EndpointState::Deleted { .. } => Self::Dead(EndReason::EndpointDeleted),
+        }
+    }
+
+    /// Whom deliveries go to; `None`: to nobody.
+    pub(crate) fn receiver(&self) -> Option<Receiver> {
+        match self {
+            Self::Enabled(endpoint) => Receiver::of(endpoint),
+            Self::Held | Self::Dead(_) => None,
         }
     }
 }

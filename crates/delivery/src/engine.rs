@@ -186,10 +186,7 @@ impl Engine {
     pub fn endpoint_changed(&self, id: EndpointId) {
         let now = self.core.clock.now();
         let standing = self.core.standing(id);
-        let receiver = match &standing {
-            Standing::Enabled(endpoint) => Receiver::of(endpoint),
-            Standing::Held | Standing::Dead(_) => None,
-        };
+        let receiver = standing.receiver();
         self.core.with_lanes(|lanes| lanes.keep_health_of(id, receiver.as_ref()));
         match standing {
             Standing::Enabled(_) => self.core.due(id, now),
@@ -370,9 +367,9 @@ impl Core {
     }
 
     /// The receiver answered 410, or has failed for days: nothing more is sent to it.
-    pub(crate) fn disable(&self, id: EndpointId, reason: DisabledReason) {
+    pub(crate) fn disable(&self, id: EndpointId, asked: Receiver, reason: DisabledReason) {
         self.drain(id, self.clock.now());
-        self.chores.put(Chore::Disable(id, reason));
+        self.chores.put(Chore::Disable(id, asked, reason));
     }
 
     fn drain(&self, id: EndpointId, now: Timestamp) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use domain::audit::Actor;
 use domain::endpoint::DisabledReason;
+use domain::health::Receiver;
 use domain::id::EndpointId;
 use parking_lot::Mutex;
 use store::StoreError;
@@ -27,10 +28,10 @@ const RETENTION_INTERVAL_MS: i64 = 10 * 60_000;
 const DAY_S: i64 = 86_400;
 
 /// Something to be done to one endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Chore {
-    /// The receiver answered 410, or has failed for days.
-    Disable(EndpointId, DisabledReason),
+    /// The receiver answered 410, or has failed for days. Nothing is done to an endpoint that is another's by then.
+    Disable(EndpointId, Receiver, DisabledReason),
     /// End its deliveries, if it is still gone by then.
     End(EndpointId),
 }
@@ -68,7 +69,7 @@ pub(crate) async fn run_chores(core: Arc<Core>) {
             let _ = core.stop.run_until_cancelled(core.chores.arrived.notified()).await;
             continue;
         };
-        if let Err(fault) = perform(&core, chore).await {
+        if let Err(fault) = perform(&core, &chore).await {
             tracing::warn!(%fault, ?chore, "housekeeping failed; trying again");
             core.chores.put(chore);
             let _ = core.stop.run_until_cancelled(tokio::time::sleep(FAILED_PAUSE)).await;
@@ -76,9 +77,10 @@ pub(crate) async fn run_chores(core: Arc<Core>) {
     }
 }
 
-async fn perform(core: &Core, chore: Chore) -> Result<(), StoreError> {
+async fn perform(core: &Core, chore: &Chore) -> Result<(), StoreError> {
     match chore {
-        Chore::Disable(id, reason) => {
+        Chore::Disable(id, asked, reason) => {
+            let id = *id;
             let now = core.clock.now();
             let note = AuditNote {
                 id: core.ids.audit(now),
@@ -87,11 +89,12 @@ async fn perform(core: &Core, chore: Chore) -> Result<(), StoreError> {
                 request_id: Arc::from(""),
                 show: None,
             };
-            Arc::clone(&core.store).audited(note).disable_endpoint(id, reason, now).await?;
-            core.with_lanes(|lanes| lanes.keep_health_of(id, None));
+            Arc::clone(&core.store).audited(note).disable_endpoint(id, asked.clone(), *reason, now).await?;
+            let receiver = core.standing(id).receiver();
+            core.with_lanes(|lanes| lanes.keep_health_of(id, receiver.as_ref()));
             core.chores.put(Chore::End(id));
         }
-        Chore::End(id) => end_slice(core, id).await?,
+        Chore::End(id) => end_slice(core, *id).await?,
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::audit::Action;
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch, EndpointState};
+use domain::health::Receiver;
 use domain::id::EndpointId;
 use domain::scope::{Owner, Scope};
 use domain::time::Timestamp;
@@ -109,10 +110,11 @@ impl Endpoints for PostgresStore {
     async fn disable_endpoint(
         &self,
         id: EndpointId,
+        asked: Receiver,
         reason: DisabledReason,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let work = writing(move |tx| Box::pin(disable(tx, id, reason, now)));
+        let work = writing(move |tx| Box::pin(disable(tx, (id, asked), reason, now)));
         self.change("disabling an endpoint", work).await
     }
 
@@ -208,9 +210,16 @@ async fn count_of(session: &Session, owner: &Owner) -> Result<usize, Fault> {
     Ok(row.map_or(0, |row| row.get::<_, i64>(0)).try_into().unwrap_or(0))
 }
 
-async fn disable(tx: &mut Tx, id: EndpointId, reason: DisabledReason, now: Timestamp) -> Result<(), Fault> {
-    let enabled = endpoint_rows::by_id(tx, &tx.vault, id).await?.filter(Endpoint::is_enabled);
-    let Some(endpoint) = enabled else { return Ok(()) };
+async fn disable(
+    tx: &mut Tx,
+    (id, asked): (EndpointId, Receiver),
+    reason: DisabledReason,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let found = endpoint_rows::by_id(tx, &tx.vault, id).await?;
+    let Some(endpoint) = found.filter(|found| Receiver::of(found).as_ref() == Some(&asked)) else {
+        return Ok(());
+    };
     let state = EndpointState::Disabled { reason, since: now };
     let disabled = Endpoint { state, updated_at: now, ..endpoint.clone() };
     endpoint_rows::put(tx, &tx.vault, &disabled).await?;

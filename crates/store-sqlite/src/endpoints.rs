@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use domain::audit::Action;
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch, EndpointState};
+use domain::health::Receiver;
 use domain::id::EndpointId;
 use domain::limits::PAGE_ROWS_EXAMINED_MAX;
 use domain::scope::{Owner, Scope};
@@ -117,10 +118,11 @@ impl Endpoints for SqliteStore {
     async fn disable_endpoint(
         &self,
         id: EndpointId,
+        asked: Receiver,
         reason: DisabledReason,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write("disabling an endpoint", move |tx| disable(tx, id, reason, now)).await
+        self.write("disabling an endpoint", move |tx| disable(tx, (id, asked), reason, now)).await
     }
 
     async fn rotate_secret(
@@ -196,9 +198,16 @@ fn change(
     Ok(changed)
 }
 
-fn disable(tx: &mut Tx<'_>, id: EndpointId, reason: DisabledReason, now: Timestamp) -> Result<(), Fault> {
-    let enabled = endpoint_rows::by_id(tx.conn, tx.vault, id)?.filter(Endpoint::is_enabled);
-    let Some(endpoint) = enabled else { return Ok(()) };
+fn disable(
+    tx: &mut Tx<'_>,
+    (id, asked): (EndpointId, Receiver),
+    reason: DisabledReason,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let found = endpoint_rows::by_id(tx.conn, tx.vault, id)?;
+    let Some(endpoint) = found.filter(|found| Receiver::of(found).as_ref() == Some(&asked)) else {
+        return Ok(());
+    };
     let state = EndpointState::Disabled { reason, since: now };
     let disabled = Endpoint { state, updated_at: now, ..endpoint.clone() };
     endpoint_rows::put(tx.conn, tx.vault, &disabled)?;

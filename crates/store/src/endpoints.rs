@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch};
+use domain::health::Receiver;
 use domain::id::EndpointId;
 use domain::scope::{Owner, Scope};
 use domain::secret::SecretText;
@@ -59,10 +60,11 @@ pub trait Endpoints {
     ) -> Result<Arc<Endpoint>, StoreError>;
     /// The log outlives the endpoint; its unfinished deliveries are ended by `Queue::end_deliveries`, in slices.
     async fn delete_endpoint(&self, scope: &Scope, id: EndpointId, now: Timestamp) -> Result<(), StoreError>;
-    /// By the engine, on what the receiver answered. An endpoint that is not enabled stays as it is.
+    /// By the engine, on what the receiver answered. An endpoint that is not this receiver any more stays as it is.
     async fn disable_endpoint(
         &self,
         id: EndpointId,
+        asked: Receiver,
         reason: DisabledReason,
         now: Timestamp,
     ) -> Result<(), StoreError>;

@@ -44,7 +44,9 @@ impl History {
         loop {
             pass(LOOK).await;
             let is_over = self.world.time.elapsed_ms() >= until_ms;
-            if self.unfinished().is_empty() || is_over || !self.world.seen().faults.is_empty() {
+            // The engine hears of the last outcome a little after the store has it.
+            let has_ended = self.unfinished().is_empty() && held_by(people) == (0, 0, 0);
+            if has_ended || is_over || !self.world.seen().faults.is_empty() {
                 break;
             }
         }
@@ -68,7 +70,7 @@ impl History {
             let names: Vec<String> = unfinished.iter().map(|id| seen.delivery(*id)).collect();
             seen.fault(format_args!("{} have not ended ({unrecordable} may)", names.join(" ")));
         }
-        let held = (counters.in_flight(), counters.claimed(), counters.unrecorded());
+        let held = held_by(people);
         if held != (0, 0, 0) {
             seen.fault(format_args!("at rest the engine counts {held:?} in flight, claimed, unrecorded"));
         }
@@ -123,4 +125,10 @@ impl History {
 
 fn is_by_hand(state: EndpointState) -> bool {
     matches!(state, EndpointState::Disabled { reason: DisabledReason::ByHand, .. })
+}
+
+/// In flight, claimed, unrecorded, as the engine counts.
+fn held_by(people: &People) -> (u64, u64, u64) {
+    let counters = people.engine.counters();
+    (counters.in_flight(), counters.claimed(), counters.unrecorded())
 }

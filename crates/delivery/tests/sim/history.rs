@@ -230,6 +230,7 @@ impl History {
             let is_calm = self.plan.calm_shutdowns;
             if is_calm {
                 (seen.rates, seen.away_until_ms) = (Rates::default(), 0);
+                self.world.calmed.notify_waiters();
             }
             seen.say("a shutdown begins");
             (is_calm, is_calm || seen.pick(2) == 0)

@@ -25,7 +25,7 @@ impl Weather for World {
             place
         };
         let delay_ms = self.seen().delay_ms();
-        self.pause(delay_ms).await;
+        self.travel(delay_ms).await;
         let arrived = self.seen().arrive(call);
         self.step().await;
         self.seen().on_the_way.remove(&place);
@@ -50,7 +50,7 @@ impl Weather for World {
     async fn back(&self, call: &Call, held: Vec<DeliveryId>) -> Result<(), StoreError> {
         self.step().await;
         let delay_ms = self.seen().delay_ms();
-        self.pause(delay_ms).await;
+        self.travel(delay_ms).await;
         self.step().await;
         let mut seen = self.seen();
         seen.unheard.retain(|id| !held.contains(id));
@@ -61,6 +61,17 @@ impl Weather for World {
         seen.stranded.extend(held);
         seen.say(format_args!("{} is not answered", name(call)));
         Err(unavailable())
+    }
+}
+
+impl World {
+    /// As long as it takes, or until the world is well.
+    async fn travel(&self, ms: u64) {
+        tokio::select! {
+            biased;
+            () = self.calmed.notified() => {}
+            () = self.pause(ms) => {}
+        }
     }
 }
 

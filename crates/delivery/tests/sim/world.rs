@@ -22,6 +22,8 @@ pub(crate) struct World {
     pub(crate) time: Time,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) died: Notify,
+    /// Whatever is slow on its way gets there.
+    pub(crate) calmed: Notify,
     seen: Mutex<Seen>,
 }
 
@@ -108,7 +110,7 @@ impl World {
             set_back_ms: 0,
         };
         let ids = Arc::new(IdSource::seeded(plan.seed));
-        Self { time, ids, died: Notify::new(), seen: Mutex::new(seen) }
+        Self { time, ids, died: Notify::new(), calmed: Notify::new(), seen: Mutex::new(seen) }
     }
 
     pub(crate) fn seen(&self) -> MutexGuard<'_, Seen> {

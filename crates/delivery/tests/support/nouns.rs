@@ -8,6 +8,7 @@ use domain::attempt::Attempt;
 use domain::delivery::{Delivery, Status};
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch, EndpointState};
 use domain::event::Event;
+use domain::health::Receiver;
 use domain::id::{DeliveryId, EndpointId, EventId};
 use domain::scope::Scope;
 use domain::time::Timestamp;
@@ -93,10 +94,16 @@ impl Endpoints for FakeStore {
         let state = EndpointState::Deleted { since: now };
         self.change_endpoint(scope, id, |endpoint| Endpoint { state, ..endpoint.clone() }).await.map(drop)
     }
-    async fn disable_endpoint(&self, id: EndpointId, reason: DisabledReason, now: Timestamp) -> Answer<()> {
+    async fn disable_endpoint(
+        &self,
+        id: EndpointId,
+        asked: Receiver,
+        reason: DisabledReason,
+        now: Timestamp,
+    ) -> Answer<()> {
         self.reach(Call::Disable, |state| {
             let endpoint = self.found(&Scope::Platform, id)?;
-            if endpoint.is_enabled() {
+            if Receiver::of(&endpoint) == Some(asked) {
                 state.changes.push(Change::Disabled(Arc::clone(&endpoint), reason));
                 let disabled = EndpointState::Disabled { reason, since: now };
                 self.put_endpoint_in(state, Endpoint { state: disabled, ..(*endpoint).clone() });

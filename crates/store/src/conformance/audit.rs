@@ -7,6 +7,7 @@ use domain::api_key::{ApiKey, Permission};
 use domain::app::{App, InstallTarget};
 use domain::audit::{Action, Actor, AuditEntry, Object};
 use domain::endpoint::EndpointPatch;
+use domain::health::Receiver;
 use domain::location::Location;
 use domain::retry::Verdict;
 use domain::scope::Scope;
@@ -182,7 +183,8 @@ pub async fn every_change_is_told_with_its_object_before_and_after(stage: &mut S
     let retried =
         store().retry_delivery(&whole, delivery.id, stage.ids.delivery(NOW), NOW, None).await.unwrap();
     store().cancel_delivery(&whole, retried.id, NOW, None).await.unwrap();
-    store().disable_endpoint(id, domain::endpoint::DisabledReason::Gone, NOW).await.unwrap();
+    let asked = Receiver::of(&stage.routes().endpoint(id).unwrap()).unwrap();
+    store().disable_endpoint(id, asked, domain::endpoint::DisabledReason::Gone, NOW).await.unwrap();
     store().delete_endpoint(&whole, id, NOW).await.unwrap();
     changes_of_tenants(stage).await;
     changes_of_access(stage).await;

@@ -145,6 +145,7 @@ macro_rules! conformance_suite {
                 a_patch_changes_what_it_names_and_nothing_else,
                 a_deleted_endpoint_is_gone_everywhere,
                 the_engine_disables_with_its_reason,
+                what_a_receiver_said_does_not_disable_the_next,
                 an_endpoint_that_is_not_there_cannot_be_disabled,
                 endpoints_are_listed_newest_first_by_pages_and_owners,
                 a_cursor_of_endpoints_survives_changes_and_deletions,
