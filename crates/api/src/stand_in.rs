@@ -13,6 +13,7 @@ use domain::audit::{Action, AuditEntry, Object};
 use domain::delivery::{Delivery, EndReason};
 use domain::endpoint::{DisabledReason, Endpoint, EndpointPatch};
 use domain::event::Event;
+use domain::health::Receiver;
 use domain::id::{ApiKeyId, DeliveryId, EndpointId, EventId, IdSource, SessionId};
 use domain::location::{AppId, Location, LocationId};
 use domain::scope::{Owner, Scope};
@@ -327,7 +328,7 @@ impl Endpoints for NoStore {
     async fn disable_endpoint(
         &self,
         _: EndpointId,
-        _: domain::health::Receiver,
+        _: Receiver,
         _: DisabledReason,
         _: Timestamp,
     ) -> Answer<()> {

@@ -242,13 +242,14 @@ impl Slot {
         let finished = self.core.with_lanes(|lanes| lanes.finished(id, ended));
         self.core.release_waiting(finished.drained, sent.ended_at);
         self.core.refill(id, finished.refill);
-        let ends = match (is_gone, finished.ends_endpoint) {
-            (true, _) => Some(DisabledReason::Gone),
-            (false, true) => Some(DisabledReason::Failing),
-            (false, false) => None,
+        let reason = if is_gone {
+            Some(DisabledReason::Gone)
+        } else {
+            finished.ends_endpoint.then_some(DisabledReason::Failing)
         };
-        let asked = prepared.and_then(|prepared| Receiver::of(&prepared.endpoint));
-        if let (Some(reason), Some(asked)) = (ends, asked) {
+        if let Some(reason) = reason
+            && let Some(asked) = prepared.and_then(|prepared| Receiver::of(&prepared.endpoint))
+        {
             self.core.disable(id, asked, reason);
         }
         let record =
