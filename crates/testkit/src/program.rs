@@ -24,7 +24,7 @@ pub struct Program {
     dir: Option<PathBuf>,
 }
 
-/// A process that ended by itself.
+/// A process that ended.
 #[derive(Debug)]
 pub struct Finished {
     /// `None`: a signal ended it.
@@ -43,10 +43,11 @@ pub struct Running {
 }
 
 /// What a process printed so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 struct Printed {
     text: Arc<Mutex<String>>,
-    lines: watch::Sender<usize>,
+    /// How many lines there are. Closed with the pipe, which may hold the last of them still when the process has ended.
+    lines: watch::Receiver<usize>,
 }
 
 impl Program {
@@ -77,13 +78,19 @@ impl Program {
     /// Starts a server and waits until it listens; fails the test with what it printed if it ends instead.
     pub async fn start(&self) -> Running {
         let mut child = self.command().stdin(Stdio::null()).spawn().expect("the binary starts");
-        let stdout = Printed::of(child.stdout.take().expect("stdout is piped"));
-        let stderr = Printed::of(child.stderr.take().expect("stderr is piped"));
-        let line = tokio::select! {
-            line = stdout.wait_for_line(READY) => line,
-            status = child.wait() => panic!("ended at start: {status:?}\n{}\n{}", stdout.text(), stderr.text()),
-        };
-        let base = line.trim_start_matches(READY).trim().to_owned();
+        let mut stdout = Printed::of(child.stdout.take().expect("stdout is piped"));
+        let mut stderr = Printed::of(child.stderr.take().expect("stderr is piped"));
+        if !stdout.wait_for(READY).await {
+            let status = patiently("the process to end", child.wait()).await;
+            stderr.whole().await;
+            panic!("ended at start: {status:?}\n{}\n{}", stdout.text(), stderr.text());
+        }
+        let base = stdout
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix(READY))
+            .expect("a line of its own")
+            .to_owned();
         Running { child, stdout, stderr, base }
     }
 
@@ -140,9 +147,16 @@ impl Running {
         self.child.id().expect("it has not been waited for")
     }
 
+    /// Waits until it has said `text` on its stderr, in one line or as part of one.
+    pub async fn logged(&mut self, text: &str) {
+        assert!(self.stderr.wait_for(text).await, "it ended without `{text}`:\n{}", self.stderr());
+    }
+
     /// SIGKILL: nothing of the process runs any more when this returns.
-    pub async fn kill(mut self) {
+    pub async fn kill(mut self) -> Finished {
         self.child.kill().await.expect("the process is ours");
+        let status = self.ended().await;
+        Finished { code: status.code(), stdout: self.stdout(), stderr: self.stderr() }
     }
 
     /// Sends the signal of that name (`TERM`, `INT`).
@@ -152,44 +166,65 @@ impl Running {
         assert!(status.success(), "the process is there");
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has ended by itself; all that it printed is there then.
     pub async fn ended(&mut self) -> ExitStatus {
-        patiently("the process to end", self.child.wait()).await.expect("it is our child")
+        let status = patiently("the process to end", self.child.wait()).await.expect("it is our child");
+        self.stdout.whole().await;
+        self.stderr.whole().await;
+        status
     }
 }
 
 impl Printed {
     fn of(pipe: impl AsyncRead + Send + Unpin + 'static) -> Self {
-        let printed = Self::default();
-        let reading = printed.clone();
+        let text = Arc::<Mutex<String>>::default();
+        let (count, lines) = watch::channel(0);
+        let written = text.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(pipe).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                let mut text = reading.text.lock();
+                let mut text = written.lock();
                 text.push_str(&line);
                 text.push('\n');
                 drop(text);
-                reading.lines.send_modify(|count| *count += 1);
+                count.send_modify(|count| *count += 1);
             }
         });
-        printed
+        Self { text, lines }
     }
 
     fn text(&self) -> String {
         self.text.lock().clone()
     }
 
-    async fn wait_for_line(&self, start: &str) -> String {
-        let mut lines = self.lines.subscribe();
-        let waiting = async {
-            loop {
-                lines.borrow_and_update();
-                if let Some(line) = self.text().lines().find(|line| line.starts_with(start)) {
-                    return line.to_owned();
-                }
-                lines.changed().await.expect("the sender lives in self");
-            }
-        };
-        patiently(&format!("a line that begins with `{start}`"), waiting).await
+    /// Waits for the end of the pipe.
+    async fn whole(&mut self) {
+        patiently("its output to end", async { while self.lines.changed().await.is_ok() {} }).await;
+    }
+
+    /// False: the pipe ended before it came.
+    async fn wait_for(&mut self, wanted: &str) -> bool {
+        let waiting = self.lines.wait_for(|_| self.text.lock().contains(wanted));
+        patiently(&format!("`{wanted}` in its output"), waiting).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_has_ended_is_heard_to_its_last_line() {
+        let script = "echo listening on nothing; seq 10000 >&2; seq 10000";
+        let mut running = Program::new("sh").args(["-c", script]).start().await;
+        assert!(running.ended().await.success());
+        assert!(running.stdout().ends_with("\n10000\n"), "{}", running.stdout());
+        assert!(running.stderr().ends_with("\n10000\n"), "{}", running.stderr());
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "why it could not")]
+    async fn a_program_that_never_listens_fails_with_what_it_printed() {
+        Program::new("sh").args(["-c", "echo why it could not >&2; exit 3"]).start().await;
     }
 }

@@ -193,7 +193,7 @@ async fn no_secret_is_found_in_anything_that_a_server_leaves() {
     seen.ask(&client, "POST", "/v1/system/master-key/rotate", "{}").await;
     let second_key = master_key(&site);
     look_around(&mut seen, &client, &server, &site).await;
-    server.kill().await;
+    seen.add("the log of the first", server.kill().await.stderr);
     seen.add_files(&site.data_dir());
 
     let mut server = start(&site).await;

@@ -159,7 +159,9 @@ impl Cluster {
         let before = self.ledger.events();
         let mut at = Instant::now();
         match fault {
-            Fault::NodeKilled => self.nodes[place].take().expect("it runs").kill().await,
+            Fault::NodeKilled => {
+                self.nodes[place].take().expect("it runs").kill().await;
+            }
             Fault::NetworkCut => self.networks.set(place + 1, "down"),
             Fault::PrimaryKilled => {
                 self.servers[0].crash();

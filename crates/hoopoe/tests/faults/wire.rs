@@ -58,7 +58,7 @@ async fn a_node_that_is_cut_off_is_replaced_and_records_nothing_over_its_success
     let (database, receiver) = (Database::fresh(), Receiver::start().await);
     let (to_one, to_two) = (Ledger::default(), Ledger::default());
     let proxy = Proxy::to(database.address()).await;
-    let one = node_at(&database.url_at(&[proxy.address()])).start().await;
+    let mut one = node_at(&database.url_at(&[proxy.address()])).start().await;
     let two = node(&database).start().await;
     let apis = [api(&one), api(&two)];
     endpoint_on_all(&apis, &receiver).await;
@@ -115,5 +115,5 @@ async fn a_node_that_is_cut_off_is_replaced_and_records_nothing_over_its_success
     told_one.must_be_right();
     told_two.must_be_right();
     assert!(told_one.refused > 0 && told_two.refused == 0, "{told_one:?}; {told_two:?}");
-    assert!(one.stderr().contains("it goes on as a new one"), "{}", one.stderr());
+    one.logged("it goes on as a new one").await;
 }
