@@ -13,6 +13,7 @@ pub(crate) mod fill;
 mod flat;
 mod latency;
 mod limit;
+mod listener;
 mod load;
 mod neighbour;
 mod payload;

@@ -1,6 +1,5 @@
 //! One connection to the receiver, from its first request to its end.
 
-use std::net::TcpStream as StdStream;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,9 +29,7 @@ struct Connection {
 struct Ended;
 
 /// Serves until the peer leaves.
-pub(super) async fn serve(stream: StdStream, book: Arc<Book>) {
-    let prepared = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
-    let Ok(stream) = prepared.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) else { return };
+pub(super) async fn serve(stream: TcpStream, book: Arc<Book>) {
     let read = Vec::with_capacity(16 * 1024);
     let mut connection =
         Connection { stream, book, read, answers: Vec::with_capacity(1024), began_at_ns: None };

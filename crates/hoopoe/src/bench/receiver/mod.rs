@@ -7,15 +7,15 @@ mod control;
 mod parse;
 
 use std::io::{BufRead as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use tokio::sync::mpsc;
 
 use book::Book;
 pub(in crate::bench) use book::{Behaviour, Counts};
 pub(in crate::bench) use control::Receiver;
+
+use super::listener::listen;
 
 /// What the receiver prints when it listens, before its port.
 pub(in crate::bench) const READY: &str = "receiving on port ";
@@ -27,10 +27,9 @@ pub(in crate::bench) const READY: &str = "receiving on port ";
 pub(crate) fn run(threads: usize, slots: usize) -> anyhow::Result<()> {
     crate::descriptors::raise_limit();
     let book = Arc::new(Book::new(slots));
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("the receiver cannot listen on 127.0.0.1")?;
-    let port = listener.local_addr().context("the receiver's listener has no address")?.port();
-    let lanes = (0..threads.max(1)).map(|_| start_thread(&book)).collect::<anyhow::Result<Vec<_>>>()?;
-    std::thread::Builder::new().name("accept".to_owned()).spawn(move || accept(&listener, &lanes))?;
+    let served = Arc::clone(&book);
+    let port =
+        listen("receiver", threads, move || move |stream| connection::serve(stream, Arc::clone(&served)))?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{READY}{port}")?;
     stdout.flush()?;
@@ -40,34 +39,6 @@ pub(crate) fn run(threads: usize, slots: usize) -> anyhow::Result<()> {
         stdout.flush()?;
     }
     Ok(())
-}
-
-type Lane = mpsc::UnboundedSender<TcpStream>;
-
-/// A thread with a runtime of its own costs less per request than threads that share their work.
-fn start_thread(book: &Arc<Book>) -> anyhow::Result<Lane> {
-    let (lane, mut streams) = mpsc::unbounded_channel::<TcpStream>();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let book = Arc::clone(book);
-    std::thread::Builder::new().name("receive".to_owned()).spawn(move || {
-        runtime.block_on(async move {
-            while let Some(stream) = streams.recv().await {
-                tokio::spawn(connection::serve(stream, Arc::clone(&book)));
-            }
-        });
-    })?;
-    Ok(lane)
-}
-
-/// By turns, so that every thread has its share of the connections.
-fn accept(listener: &TcpListener, lanes: &[Lane]) {
-    for lane in lanes.iter().cycle() {
-        match listener.accept() {
-            Ok((stream, _)) => drop(lane.send(stream)),
-            // Out of descriptors, most likely; the next try may succeed.
-            Err(error) => eprintln!("hoopoe bench receiver: a connection could not be accepted: {error}"),
-        }
-    }
 }
 
 /// The answer to one command. Every answer is one line; `times` is followed by as many bytes as its line says.

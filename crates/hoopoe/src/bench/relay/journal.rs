@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use anyhow::Context as _;
 use tokio::sync::oneshot;
 
+use crate::bench::listener::fail;
+
 /// Written from the start again when it is full, as the store's log is: a file that grows would be slower to sync.
 const FILE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -30,7 +32,7 @@ impl Journal {
         let (sender, entries) = channel();
         std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
             if let Err(error) = write(&file, &entries) {
-                super::fail(&error.into());
+                fail(super::PROCESS, &error.into());
             }
         })?;
         Ok(Self(sender))

@@ -7,23 +7,24 @@ mod journal;
 
 use std::cell::RefCell;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpListener, TcpStream as StdStream};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::{Context as _, ensure};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::spawn_local;
 
 pub(in crate::bench) use control::Relay;
 use journal::Journal;
 
+use super::listener::{fail, listen};
 use super::payload;
 use super::request::Composer;
 use super::wire::{Wire, framed};
 
+const PROCESS: &str = "relay";
 /// What the relay prints when it listens, before its port.
 const READY: &str = "relaying on port ";
 /// Below the working directory.
@@ -37,17 +38,10 @@ const ACCEPTED: &[u8] = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
 pub(crate) fn run(threads: usize, to: SocketAddr) -> anyhow::Result<()> {
     crate::descriptors::raise_limit();
     let journal = Journal::start(Path::new(JOURNAL_FILE))?;
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("the relay cannot listen on 127.0.0.1")?;
-    let port = listener.local_addr().context("the relay's listener has no address")?.port();
-    let threads: Vec<_> =
-        (0..threads.max(1)).map(|_| start_thread(&journal, to)).collect::<anyhow::Result<_>>()?;
-    std::thread::Builder::new().name("accept".to_owned()).spawn(move || {
-        for (stream, thread) in listener.incoming().zip(threads.iter().cycle()) {
-            match stream {
-                Ok(stream) => drop(thread.send(stream)),
-                Err(error) => fail(&error.into()),
-            }
-        }
+    let port = listen(PROCESS, threads, move || {
+        let composer = Composer::webhook(to);
+        let shared = Rc::new(Shared { journal, to, composer, idle: RefCell::default() });
+        move |stream| serve(Rc::clone(&shared), stream)
     })?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "{READY}{port}")?;
@@ -65,34 +59,14 @@ struct Shared {
     idle: RefCell<Vec<Wire>>,
 }
 
-/// Threads that share nothing but the journal cost least.
-fn start_thread(journal: &Journal, to: SocketAddr) -> anyhow::Result<mpsc::UnboundedSender<StdStream>> {
-    let (sender, mut streams) = mpsc::unbounded_channel();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let journal = journal.clone();
-    std::thread::Builder::new().name("relay".to_owned()).spawn(move || {
-        let composer = Composer::webhook(to);
-        let shared = Rc::new(Shared { journal, to, composer, idle: RefCell::default() });
-        LocalSet::new().block_on(&runtime, async move {
-            while let Some(stream) = streams.recv().await {
-                spawn_local(serve(Rc::clone(&shared), stream));
-            }
-        });
-    })?;
-    Ok(sender)
-}
-
-async fn serve(shared: Rc<Shared>, stream: StdStream) {
+async fn serve(shared: Rc<Shared>, stream: TcpStream) {
     if let Err(error) = take(&shared, stream).await {
-        fail(&error);
+        fail(PROCESS, &error);
     }
 }
 
 /// One connection, until the peer leaves.
-async fn take(shared: &Rc<Shared>, stream: StdStream) -> anyhow::Result<()> {
-    stream.set_nonblocking(true)?;
-    let mut stream = TcpStream::from_std(stream)?;
-    stream.set_nodelay(true)?;
+async fn take(shared: &Rc<Shared>, mut stream: TcpStream) -> anyhow::Result<()> {
     let mut read = Vec::with_capacity(16 * 1024);
     loop {
         let Some(frame) = framed(&read)? else {
@@ -112,7 +86,7 @@ async fn take(shared: &Rc<Shared>, stream: StdStream) -> anyhow::Result<()> {
 
 async fn pass_on(shared: Rc<Shared>, sequence: u64) {
     if let Err(error) = post(&shared, sequence).await {
-        fail(&error);
+        fail(PROCESS, &error);
     }
 }
 
@@ -127,10 +101,4 @@ async fn post(shared: &Shared, sequence: u64) -> anyhow::Result<()> {
     ensure!(shared.composer.accepted(answer.status, answer.body), "the receiver answers {}", answer.status);
     shared.idle.borrow_mut().push(wire);
     Ok(())
-}
-
-/// The whole process ends, so that the benchmark sees it.
-fn fail(error: &anyhow::Error) -> ! {
-    eprintln!("hoopoe bench relay: {error:#}");
-    std::process::exit(1)
 }
