@@ -3,7 +3,7 @@
 //! A row lives in the tables of the UTC day of its own id; attempts live with their delivery. A day's tables are made
 //! and dropped inside the writer's transactions only.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -106,53 +106,63 @@ fn tables(day: Day) -> String {
 /// What the writer knows of the days. It follows the transaction: after a rollback it is read again.
 #[derive(Debug)]
 pub(crate) struct Days {
-    known: HashMap<Day, Arc<DaySql>>,
-    /// Of events and of deliveries.
-    tails: HashMap<Day, [Tail; 2]>,
+    known: BTreeMap<Day, Known>,
     bounds: Bounds,
     changed: bool,
 }
 
+#[derive(Debug)]
+struct Known {
+    sql: Arc<DaySql>,
+    /// Of events and of deliveries.
+    tails: [Tail; 2],
+}
+
 impl Days {
     pub(crate) fn load(conn: &Connection) -> Result<Self, Fault> {
-        let (mut known, mut tails) = (HashMap::new(), HashMap::new());
+        let mut known = BTreeMap::new();
         for day in all(conn)? {
-            known.insert(day, Arc::new(DaySql::new(day)));
-            tails.insert(day, [Tail::load(conn, day, Log::Events)?, Tail::load(conn, day, Log::Deliveries)?]);
+            let tails = [Tail::load(conn, day, Log::Events)?, Tail::load(conn, day, Log::Deliveries)?];
+            known.insert(day, Known { sql: Arc::new(DaySql::new(day)), tails });
         }
-        Ok(Self { known, tails, bounds: BOUNDS, changed: false })
+        Ok(Self { known, bounds: BOUNDS, changed: false })
     }
 
     pub(crate) fn get(&self, day: Day) -> Option<Arc<DaySql>> {
-        self.known.get(&day).cloned()
+        self.known.get(&day).map(|known| Arc::clone(&known.sql))
     }
 
     pub(crate) fn get_or_create(&mut self, conn: &Connection, day: Day) -> Result<Arc<DaySql>, Fault> {
-        if let Some(sql) = self.known.get(&day) {
-            return Ok(Arc::clone(sql));
+        if let Some(sql) = self.get(day) {
+            return Ok(sql);
         }
         self.changed = true;
         conn.execute_batch(&tables(day))?;
         conn.execute_batch(&Order::ALL.map(|order| order.create_sql(day)).concat())?;
         conn.execute("INSERT INTO days (day) VALUES (?1)", params![day])?;
         let sql = Arc::new(DaySql::new(day));
-        self.known.insert(day, Arc::clone(&sql));
-        self.tails.insert(day, [Tail::of_new_day(day); 2]);
+        self.known.insert(day, Known { sql: Arc::clone(&sql), tails: [Tail::of_new_day(day); 2] });
         Ok(sql)
     }
 
-    pub(crate) fn tails(&self) -> &HashMap<Day, [Tail; 2]> {
-        &self.tails
+    pub(crate) fn newest(&self) -> Option<Day> {
+        self.known.last_key_value().map(|(day, _)| *day)
+    }
+
+    pub(crate) fn tails(&self) -> impl Iterator<Item = (Day, Log, Tail)> {
+        self.known.iter().flat_map(|(day, known)| Log::ALL.map(|log| (*day, log, known.tails[log as usize])))
     }
 
     pub(crate) fn tail_mut(&mut self, day: Day, log: Log) -> Option<&mut Tail> {
-        self.tails.get_mut(&day).map(|tails| &mut tails[log as usize])
+        self.known.get_mut(&day).map(|known| &mut known.tails[log as usize])
     }
 
     /// After rows were put in order.
     pub(crate) fn set_tail(&mut self, day: Day, log: Log, tail: Tail) {
         self.changed = true;
-        self.tails.entry(day).and_modify(|tails| tails[log as usize] = tail);
+        if let Some(now) = self.tail_mut(day, log) {
+            *now = tail;
+        }
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
@@ -169,7 +179,6 @@ impl Days {
     pub(crate) fn drop_day(&mut self, conn: &Connection, day: Day) -> Result<(), Fault> {
         self.changed = true;
         self.known.remove(&day);
-        self.tails.remove(&day);
         conn.execute_batch(&Order::ALL.map(|order| order.drop_sql(day)).concat())?;
         conn.prepare_cached(order::DELETE_PARTS)?.execute([day])?;
         let d = suffix(day);

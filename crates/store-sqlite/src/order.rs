@@ -8,8 +8,6 @@
 //! parts before it. `ordered` has the parts, and with the last part's end the beginning of the tail. A place in an order
 //! whose row is gone means nothing.
 
-use std::collections::HashMap;
-
 use rusqlite::{Connection, OptionalExtension, params};
 use store::backend::compared::Compared;
 
@@ -332,10 +330,8 @@ fn fill(conn: &Connection, (day, log): (Day, Log), part: i64, range: KeyRange) -
 /// By the writer, before it commits: shortens the longest tail that has grown too long, or ends that of a day that is over.
 /// One at a time, so that nobody waits long for the commit.
 pub(crate) fn put_in_order(conn: &Connection, days: &mut Days) -> Result<(), Fault> {
-    let bounds = days.bounds();
-    let Some((day, log, due)) = due(days.tails(), bounds) else { return Ok(()) };
-    let Some(&mut tail) = days.tail_mut(day, log) else { return Ok(()) };
-    let shorter = shortened(conn, (day, log), tail, bounds, due)?;
+    let Some((day, log, tail, due)) = due(days) else { return Ok(()) };
+    let shorter = shortened(conn, (day, log), tail, days.bounds(), due)?;
     days.set_tail(day, log, shorter);
     Ok(())
 }
@@ -348,12 +344,12 @@ enum Due {
 }
 
 /// The newest day's rows come in still; what is left of the others is not to be looked through by every listing.
-fn due(tails: &HashMap<Day, [Tail; 2]>, bounds: Bounds) -> Option<(Day, Log, Due)> {
-    let newest = *tails.keys().max()?;
-    let all = tails.iter().flat_map(|(day, tails)| Log::ALL.map(|log| (*day, log, tails[log as usize].rows)));
-    let due = all.filter(|(day, _, rows)| *rows > if *day == newest { bounds.tail_rows } else { 0 });
-    let (day, log, _) = due.max_by_key(|(_, _, rows)| *rows)?;
-    Some((day, log, if day == newest { Due::TooLong } else { Due::DayIsOver }))
+fn due(days: &Days) -> Option<(Day, Log, Tail, Due)> {
+    let newest = days.newest()?;
+    let most_rows = |day: Day| if day == newest { days.bounds().tail_rows } else { 0 };
+    let due = days.tails().filter(|(day, _, tail)| tail.rows > most_rows(*day));
+    let (day, log, tail) = due.max_by_key(|(_, _, tail)| tail.rows)?;
+    Some((day, log, tail, if day == newest { Due::TooLong } else { Due::DayIsOver }))
 }
 
 fn shortened(
