@@ -36,6 +36,11 @@ impl Receiver {
             EndpointState::Disabled { .. } | EndpointState::Deleted { .. } => None,
         }
     }
+
+    /// Whether what is sent to the endpoint goes to this receiver.
+    pub fn is_of(&self, endpoint: &Endpoint) -> bool {
+        Self::of(endpoint).as_ref() == Some(self)
+    }
 }
 
 /// What is kept of an endpoint whose circuit is not closed.

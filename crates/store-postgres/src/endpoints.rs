@@ -217,9 +217,7 @@ async fn disable(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let found = endpoint_rows::by_id(tx, &tx.vault, id).await?;
-    let Some(endpoint) = found.filter(|found| Receiver::of(found).as_ref() == Some(&asked)) else {
-        return Ok(());
-    };
+    let Some(endpoint) = found.filter(|found| asked.is_of(found)) else { return Ok(()) };
     let state = EndpointState::Disabled { reason, since: now };
     let disabled = Endpoint { state, updated_at: now, ..endpoint.clone() };
     endpoint_rows::put(tx, &tx.vault, &disabled).await?;

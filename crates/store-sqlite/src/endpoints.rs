@@ -205,9 +205,7 @@ fn disable(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let found = endpoint_rows::by_id(tx.conn, tx.vault, id)?;
-    let Some(endpoint) = found.filter(|found| Receiver::of(found).as_ref() == Some(&asked)) else {
-        return Ok(());
-    };
+    let Some(endpoint) = found.filter(|found| asked.is_of(found)) else { return Ok(()) };
     let state = EndpointState::Disabled { reason, since: now };
     let disabled = Endpoint { state, updated_at: now, ..endpoint.clone() };
     endpoint_rows::put(tx.conn, tx.vault, &disabled)?;

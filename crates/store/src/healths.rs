@@ -34,7 +34,7 @@ impl Healths {
     pub fn of(&self, endpoint: &Endpoint) -> Option<Failing> {
         let table = self.table.read();
         let (receiver, failing) = table.get(&endpoint.id)?;
-        (Receiver::of(endpoint).as_ref() == Some(receiver)).then_some(*failing)
+        receiver.is_of(endpoint).then_some(*failing)
     }
 
     /// All that fail, in no order.

@@ -121,7 +121,7 @@ impl State {
     /// Whether a note is of the endpoint as it stands.
     pub(crate) fn concerns(&self, note: &HealthNote) -> bool {
         let endpoint = self.endpoints.get(&note.endpoint_id);
-        endpoint.is_some_and(|endpoint| Receiver::of(endpoint).as_ref() == Some(&note.receiver))
+        endpoint.is_some_and(|endpoint| note.receiver.is_of(endpoint))
     }
 
     fn is_enabled(&self, id: EndpointId) -> bool {

@@ -103,7 +103,7 @@ impl Endpoints for FakeStore {
     ) -> Answer<()> {
         self.reach(Call::Disable, |state| {
             let endpoint = self.found(&Scope::Platform, id)?;
-            if Receiver::of(&endpoint) == Some(asked) {
+            if asked.is_of(&endpoint) {
                 state.changes.push(Change::Disabled(Arc::clone(&endpoint), reason));
                 let disabled = EndpointState::Disabled { reason, since: now };
                 self.put_endpoint_in(state, Endpoint { state: disabled, ..(*endpoint).clone() });

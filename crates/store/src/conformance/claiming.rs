@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use domain::delivery::{EndReason, Status, Trigger};
 use domain::endpoint::{DisabledReason, EndpointPatch};
-use domain::health::Receiver;
 use domain::id::{DeliveryId, EndpointId};
 use domain::retry::Verdict;
 use domain::scope::Scope;
@@ -132,10 +131,7 @@ pub async fn an_endpoint_that_is_not_enabled_is_granted_nothing(stage: &mut Stag
         let endpoint = stage.endpoint(&location("loc")).await;
         let delivery = stage.queued(&endpoint).await;
         match reason {
-            Some(reason) => {
-                let asked = Receiver::of(&endpoint).unwrap();
-                stage.disable_endpoint(endpoint.id, asked, reason, at(1)).await.unwrap();
-            }
+            Some(reason) => stage.disable(&endpoint, reason, at(1)).await,
             None => {
                 let patched =
                     stage.update_endpoint(&Scope::Platform, endpoint.id, by_hand.clone(), at(1), None);

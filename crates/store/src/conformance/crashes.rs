@@ -2,7 +2,6 @@
 
 use domain::delivery::{EndReason, Status};
 use domain::endpoint::{DisabledReason, EndpointPatch, EndpointState};
-use domain::health::Receiver;
 use domain::retry::Verdict;
 use domain::scope::Scope;
 
@@ -74,8 +73,7 @@ pub async fn endpoints_survive_a_crash_with_their_last_change(stage: &mut Stage)
     let deleted = stage.endpoint(&location("loc")).await;
     stage.delete_endpoint(&Scope::Platform, deleted.id, at(1)).await.unwrap();
     let disabled = stage.endpoint(&location("loc")).await;
-    let asked = Receiver::of(&disabled).unwrap();
-    stage.disable_endpoint(disabled.id, asked, DisabledReason::Failing, at(1)).await.unwrap();
+    stage.disable(&disabled, DisabledReason::Failing, at(1)).await;
     stage.crash(at(2)).await;
     assert_eq!(stage.routes().endpoint(changed.id), Some(changed));
     assert!(stage.routes().endpoint(deleted.id).is_none());

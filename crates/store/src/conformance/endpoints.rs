@@ -133,8 +133,7 @@ pub async fn a_deleted_endpoint_is_gone_everywhere(stage: &mut Stage) {
         assert_fails!(stage.update_endpoint(&Scope::Platform, id, patch, at(2), None).await, NotFound);
         assert_fails!(stage.delete_endpoint(&Scope::Platform, id, at(2)).await, NotFound);
         assert_fails!(stage.promote_secret(&Scope::Platform, id, at(2), None).await, NotFound);
-        let asked = Receiver::of(&gone).unwrap();
-        stage.disable_endpoint(id, asked, DisabledReason::Gone, at(2)).await.unwrap();
+        stage.disable(&gone, DisabledReason::Gone, at(2)).await;
         assert!(stage.routes().endpoint(id).is_none(), "{when}");
         assert_eq!(stage.routes().read().endpoints_of(&gone.owner), [Arc::clone(&stays)], "{when}");
         assert_eq!(endpoints_in(stage, EndpointFilter::default(), 50).await, [stays.id], "{when}");
@@ -145,13 +144,12 @@ pub async fn a_deleted_endpoint_is_gone_everywhere(stage: &mut Stage) {
 pub async fn the_engine_disables_with_its_reason(stage: &mut Stage) {
     for reason in [DisabledReason::Gone, DisabledReason::Failing] {
         let endpoint = stage.endpoint(&location(reason.as_str())).await;
-        let asked = Receiver::of(&endpoint).unwrap();
-        stage.disable_endpoint(endpoint.id, asked.clone(), reason, at(5)).await.unwrap();
+        stage.disable(&endpoint, reason, at(5)).await;
         let state = EndpointState::Disabled { reason, since: at(5) };
         assert_eq!(stage.routes().endpoint(endpoint.id).unwrap().state, state);
         // The first reason stays, whoever comes later.
-        stage.disable_endpoint(endpoint.id, asked.clone(), DisabledReason::ByHand, at(6)).await.unwrap();
-        stage.disable_endpoint(endpoint.id, asked.clone(), DisabledReason::Failing, at(6)).await.unwrap();
+        stage.disable(&endpoint, DisabledReason::ByHand, at(6)).await;
+        stage.disable(&endpoint, DisabledReason::Failing, at(6)).await;
         let by_hand = EndpointPatch { enabled: Some(false), ..Default::default() };
         stage.update_endpoint(&Scope::Platform, endpoint.id, by_hand, at(7), None).await.unwrap();
         stage.crash(at(8)).await;
@@ -162,7 +160,7 @@ pub async fn the_engine_disables_with_its_reason(stage: &mut Stage) {
         let state = EndpointState::Enabled { since: at(9) };
         assert_eq!(stage.routes().endpoint(endpoint.id).unwrap().state, state);
         // What was said before it was enabled anew comes late.
-        stage.disable_endpoint(endpoint.id, asked, reason, at(10)).await.unwrap();
+        stage.disable(&endpoint, reason, at(10)).await;
         assert_eq!(stage.routes().endpoint(endpoint.id).unwrap().state, state);
     }
 }
@@ -171,10 +169,9 @@ pub async fn what_a_receiver_said_does_not_disable_the_next(stage: &mut Stage) {
     let before = stage.endpoint(&location("loc")).await;
     let moved = EndpointPatch { url: Some("https://example.com/moved".into()), ..Default::default() };
     let now = stage.update_endpoint(&Scope::Platform, before.id, moved, at(1), None).await.unwrap();
-    let [before, asked] = [&before, &now].map(|endpoint| Receiver::of(endpoint).unwrap());
-    stage.disable_endpoint(now.id, before, DisabledReason::Gone, at(2)).await.unwrap();
+    stage.disable(&before, DisabledReason::Gone, at(2)).await;
     assert_eq!(stage.routes().endpoint(now.id), Some(Arc::clone(&now)));
-    stage.disable_endpoint(now.id, asked, DisabledReason::Gone, at(3)).await.unwrap();
+    stage.disable(&now, DisabledReason::Gone, at(3)).await;
     assert!(!stage.routes().endpoint(now.id).unwrap().is_enabled());
 }
 

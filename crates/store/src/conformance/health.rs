@@ -61,8 +61,7 @@ pub async fn what_makes_another_receiver_of_an_endpoint_forgets_its_health(stage
     }
     let endpoint = stage.endpoint(&location("loc")).await;
     stage.note_health(vec![note(&endpoint, Some(failing()))]).await.unwrap();
-    let asked = Receiver::of(&endpoint).unwrap();
-    stage.disable_endpoint(endpoint.id, asked, DisabledReason::Failing, at(8)).await.unwrap();
+    stage.disable(&endpoint, DisabledReason::Failing, at(8)).await;
     assert_eq!(stage.healths().all(), []);
 }
 

@@ -2,7 +2,6 @@
 
 use domain::delivery::{Delivery, EndReason, Status, Trigger};
 use domain::endpoint::{DisabledReason, EndpointPatch};
-use domain::health::Receiver;
 use domain::retry::Verdict;
 use domain::scope::Scope;
 
@@ -120,10 +119,7 @@ pub async fn nothing_is_retried_to_an_endpoint_that_is_not_enabled(stage: &mut S
                     stage.update_endpoint(&Scope::Platform, endpoint.id, by_hand.clone(), NOW, None);
                 patched.await.unwrap();
             }
-            "gone" => {
-                let asked = Receiver::of(&endpoint).unwrap();
-                stage.disable_endpoint(endpoint.id, asked, DisabledReason::Gone, NOW).await.unwrap();
-            }
+            "gone" => stage.disable(&endpoint, DisabledReason::Gone, NOW).await,
             _ => stage.delete_endpoint(&Scope::Platform, endpoint.id, NOW).await.unwrap(),
         }
         for delivery in [&done, &waiting] {

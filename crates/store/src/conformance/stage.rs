@@ -9,8 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::attempt::{Attempt, Response, Timings};
 use domain::delivery::{Delivery, Status, Trigger};
-use domain::endpoint::{Endpoint, EndpointState, Subscription};
+use domain::endpoint::{DisabledReason, Endpoint, EndpointState, Subscription};
 use domain::event::{Considered, Event, EventScope, Fate, SkipReason, Visibility};
+use domain::health::Receiver;
 use domain::id::{DeliveryId, EndpointId, EventId, IdSource};
 use domain::location::Location;
 use domain::outcome::Outcome;
@@ -128,6 +129,12 @@ impl Stage {
 
     pub(super) async fn endpoint(&self, whose: &Scope) -> Arc<Endpoint> {
         self.create_endpoint(&Scope::Platform, self.new_endpoint(whose), 1_000, None).await.unwrap()
+    }
+
+    /// By the engine, on what its receiver answered. `endpoint`: as it was when that was asked.
+    pub(super) async fn disable(&self, endpoint: &Endpoint, reason: DisabledReason, now: Timestamp) {
+        let asked = Receiver::of(endpoint).unwrap();
+        self.disable_endpoint(endpoint.id, asked, reason, now).await.unwrap();
     }
 
     pub(super) async fn register_location(&self, id: &str, company_id: Option<&str>) -> Location {

@@ -2,7 +2,6 @@
 
 use domain::delivery::{EndReason, Status, Trigger};
 use domain::event::{Event, Visibility};
-use domain::health::Receiver;
 use domain::retry::Verdict;
 use domain::scope::Scope;
 
@@ -60,8 +59,7 @@ pub async fn a_test_is_listed_among_its_endpoints_deliveries(stage: &mut Stage) 
 
 pub async fn a_test_of_a_disabled_endpoint_is_logged_too(stage: &mut Stage) {
     let endpoint = stage.endpoint(&location("loc")).await;
-    let asked = Receiver::of(&endpoint).unwrap();
-    stage.disable_endpoint(endpoint.id, asked, domain::endpoint::DisabledReason::Gone, NOW).await.unwrap();
+    stage.disable(&endpoint, domain::endpoint::DisabledReason::Gone, NOW).await;
     let (event, delivery) = test_send(stage, &endpoint);
     let record = stage.outcome(&delivery, Verdict::Succeeded, NOW);
     stage.record_test(event, record, None).await.unwrap();
